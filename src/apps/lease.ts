@@ -1,0 +1,36 @@
+/** Where an awake instance is reached. */
+export type Upstream = { host: string; port: number }
+
+/** How the instance came to be awake for the request that holds this lease. */
+export type WakeInfo = {
+  kind: 'cold' | 'frozen'
+  /** Milliseconds from the request's arrival until the instance was ready. */
+  ms: number
+}
+
+/**
+ * The right to send one request (or one upgraded connection) to an instance. While a lease is out the
+ * instance is busy and will not be put to sleep.
+ */
+export type Lease = {
+  readonly upstream: Upstream
+  /** Set on the first request after a wake only. */
+  readonly wake: WakeInfo | undefined
+  /** Aborts when the instance must go although it is busy (sleep by hand or deploy, after its drain time). */
+  readonly revoked: AbortSignal
+  /** Gives the lease back; later calls do nothing. */
+  release(): void
+}
+
+/** What the edge needs of an app's instance. */
+export interface Leasable {
+  /** Claims the instance if it is awake, in one synchronous step; undefined when it must be woken first. */
+  lease(): Lease | undefined
+  /**
+   * Waits for the instance to be awake and claims it. Concurrent callers share one wake.
+   * Throws `Problem`: 503 `queue_full` (too many are waiting), 504 `wake_timeout`, 503 `app_crashed`,
+   * 503 `no_memory`, 503 `engine_unavailable`, each with `retryAfter`; 404 `no_release`.
+   * When the signal aborts (the client left), rejects with its reason and the place in the queue is free.
+   */
+  acquire(signal: AbortSignal): Promise<Lease>
+}

@@ -1,0 +1,160 @@
+/**
+ * The container engine as Dormice needs it. `DockerEngine` is the first implementation; nothing outside
+ * `engine/` knows dockerode, a socket path or the shape of a container's inspect JSON.
+ *
+ * Every call is bounded in time by the implementation. A call that cannot reach the engine throws
+ * {@link EngineUnavailable}; one that names a missing container or image throws {@link NotFound}.
+ */
+import type { Readable } from 'node:stream'
+
+export class EngineUnavailable extends Error {
+  override name = 'EngineUnavailable'
+}
+export class NotFound extends Error {
+  override name = 'NotFound'
+}
+
+/** Labels on every container and image that Dormice makes: what recovery reads. Values are strings. */
+export type Labels = {
+  /** Id of the data folder that owns the object; several hosts can share an engine. */
+  host: string
+  role: 'instance' | 'build' | 'sandbox' | 'release' | 'snapshot'
+  /** Name of the app; empty for a sandbox. */
+  app: string
+  /** The app's generation the object belongs to; see `apps/recovery.ts`. */
+  generation: number
+  /** Release number that the object descends from. */
+  release: number
+}
+
+export type Limits = {
+  /** Bytes. */
+  memory: number
+  /** Cores, may be a fraction. */
+  cpu: number
+  pids: number
+}
+
+/** What a container may do. `confined`: our runtimes, no capability at all. `image`: strangers' images. */
+export type Confinement = 'confined' | 'image'
+
+export type ContainerSpec = {
+  /** Unique on the engine: a second container of the same name is refused, which upholds I4. */
+  name: string
+  /** Image id or reference. */
+  image: string
+  labels: Labels
+  /** Argument vector; undefined: the image's own entrypoint and command. */
+  command: readonly string[] | undefined
+  env: Readonly<Record<string, string>>
+  limits: Limits
+  confinement: Confinement
+  /** Named volume mounted read-write, outside of what a commit keeps: name and path in the container. */
+  cache?: { volume: string; path: string }
+  /** Seconds between SIGTERM and SIGKILL. */
+  grace: number
+}
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'exited'
+
+export type Container = {
+  id: string
+  name: string
+  state: ContainerState
+  labels: Labels
+  /** Reference or id of the image it was created from. */
+  image: string
+  /** Address on the host's network where its ports are reached; undefined unless it runs. */
+  address: string | undefined
+}
+
+export type Exit = { code: number; oomKilled: boolean }
+
+export type Image = {
+  id: string
+  tags: readonly string[]
+  labels: Labels
+  /** Bytes on disk of all layers. */
+  size: number
+  /** Number of file system layers. */
+  layers: number
+  /** Ports that the image declares, TCP only, ascending. */
+  ports: readonly number[]
+  /** Paths the image declares as VOLUME: not part of a commit. */
+  volumes: readonly string[]
+}
+
+export type Change = { path: string; kind: 'added' | 'changed' | 'deleted' }
+
+export type LogLine = {
+  /** Epoch milliseconds. */
+  at: number
+  stream: 'stdout' | 'stderr'
+  text: string
+}
+
+export type EngineEvent =
+  | { kind: 'died'; container: string; exit: Exit }
+  /** The event stream was (re)connected: anything may have been missed, look again. */
+  | { kind: 'connected' }
+  | { kind: 'disconnected' }
+
+export interface Engine {
+  /** Resolves when the engine answers; its name, version and storage driver. */
+  info(): Promise<{ name: string; version: string; storage: string; cpus: number; memory: number }>
+
+  /** Creates and starts; resolves with its address when the engine says it runs (not: when its port answers). */
+  start(spec: ContainerSpec): Promise<Container>
+  /** Creates without starting. */
+  create(spec: ContainerSpec): Promise<string>
+  /** Starts a created container. */
+  run(id: string): Promise<void>
+  /** Resolves when the container is not running: SIGTERM, `grace` seconds, SIGKILL. Thaws a paused one first. */
+  stop(id: string, grace: number): Promise<void>
+  /** Resolves with the exit once the container has ended. */
+  wait(id: string, signal?: AbortSignal): Promise<Exit>
+  /** Kills if need be and removes, with its anonymous volumes. No error when it is gone already. */
+  remove(id: string): Promise<void>
+  container(id: string): Promise<Container>
+  /** All containers of this host, in any state. */
+  containers(): Promise<Container[]>
+  /** What the container's disk has that its image has not. */
+  changes(id: string): Promise<Change[]>
+  /** Writes a plain (uncompressed) tar stream into a container that never ran. */
+  put(id: string, path: string, tar: Readable): Promise<void>
+  /** Log lines so far and, with follow, as they come until the container ends or the signal aborts. */
+  logs(
+    id: string,
+    options?: { since?: number; follow?: boolean; tail?: number; signal?: AbortSignal },
+  ): AsyncIterable<LogLine>
+  exec(id: string, command: readonly string[]): Promise<{ code: number; output: string }>
+
+  /**
+   * Makes an image of a stopped (or never-started) container under an immutable tag. `secrets` are names
+   * of environment variables whose values are blanked in the image's config.
+   */
+  commit(id: string, options: { tag: string; labels: Labels; secrets: readonly string[] }): Promise<Image>
+  image(reference: string): Promise<Image>
+  /** All images of this host. */
+  images(): Promise<Image[]>
+  /** Removes the tag or id; no error when it is gone already. */
+  removeImage(reference: string): Promise<void>
+  /** Makes sure a reference is on the engine, pulling it if need be; lines of progress go to `log`. */
+  pull(reference: string, log: (line: string) => void): Promise<Image>
+  /** Builds a Dockerfile from a plain tar of its folder. */
+  build(
+    tar: Readable,
+    options: {
+      tag: string
+      labels: Labels
+      limits: Limits
+      args?: Record<string, string>
+      log: (line: string) => void
+      signal?: AbortSignal
+    },
+  ): Promise<Image>
+
+  removeVolume(name: string): Promise<void>
+  /** What happens to containers of this host. Reconnects for ever until the signal aborts. */
+  events(signal: AbortSignal): AsyncIterable<EngineEvent>
+}
