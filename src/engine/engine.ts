@@ -14,6 +14,15 @@ export class NotFound extends Error {
   override name = 'NotFound'
 }
 
+/** An image is not on the engine and no registry gave it. */
+export class PullFailed extends Error {
+  override name = 'PullFailed'
+}
+/** A Dockerfile did not build; the message is the engine's. */
+export class BuildFailed extends Error {
+  override name = 'BuildFailed'
+}
+
 /** Labels on every container and image that Dormice makes: what recovery reads. Values are strings. */
 export type Labels = {
   /** Id of the data folder that owns the object; several hosts can share an engine. */
@@ -44,8 +53,8 @@ export type ContainerSpec = {
   /** Image id or reference. */
   image: string
   labels: Labels
-  /** Argument vector; undefined: the image's own entrypoint and command. */
-  command: readonly string[] | undefined
+  /** Argument vector; replaces the image's entrypoint and command. */
+  command: readonly string[]
   env: Readonly<Record<string, string>>
   limits: Limits
   confinement: Confinement
@@ -82,6 +91,8 @@ export type Image = {
   ports: readonly number[]
   /** Paths the image declares as VOLUME: not part of a commit. */
   volumes: readonly string[]
+  /** The image's own entrypoint and command, joined. */
+  command: readonly string[]
 }
 
 export type Change = { path: string; kind: 'added' | 'changed' | 'deleted' }
@@ -94,7 +105,7 @@ export type LogLine = {
 }
 
 export type EngineEvent =
-  | { kind: 'died'; container: string; exit: Exit }
+  | { kind: 'died'; container: string; code: number }
   /** The event stream was (re)connected: anything may have been missed, look again. */
   | { kind: 'connected' }
   | { kind: 'disconnected' }
@@ -127,7 +138,6 @@ export interface Engine {
     id: string,
     options?: { since?: number; follow?: boolean; tail?: number; signal?: AbortSignal },
   ): AsyncIterable<LogLine>
-  exec(id: string, command: readonly string[]): Promise<{ code: number; output: string }>
 
   /**
    * Makes an image of a stopped (or never-started) container under an immutable tag. `secrets` are names
@@ -136,12 +146,18 @@ export interface Engine {
   commit(id: string, options: { tag: string; labels: Labels; secrets: readonly string[] }): Promise<Image>
   image(reference: string): Promise<Image>
   /** All images of this host. */
-  images(): Promise<Image[]>
+  images(): Promise<Pick<Image, 'id' | 'tags' | 'labels'>[]>
   /** Removes the tag or id; no error when it is gone already. */
   removeImage(reference: string): Promise<void>
-  /** Makes sure a reference is on the engine, pulling it if need be; lines of progress go to `log`. */
+  /**
+   * Makes sure a reference is on the engine, pulling it if need be; lines of progress go to `log`.
+   * @throws {PullFailed}
+   */
   pull(reference: string, log: (line: string) => void): Promise<Image>
-  /** Builds a Dockerfile from a plain tar of its folder. */
+  /**
+   * Builds a Dockerfile from a plain tar of its folder.
+   * @throws {BuildFailed}
+   */
   build(
     tar: Readable,
     options: {

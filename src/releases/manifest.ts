@@ -57,5 +57,6 @@ export const Manifest = AppSettings.extend({
   start: z.string().min(1).optional(),
   port: z.number().int().min(1).max(65_535).optional(),
   health: z.string().startsWith('/').optional(),
+  state: z.enum(['keep', 'discard']).optional(),
 }).strict()
 export type Manifest = z.infer<typeof Manifest>

@@ -1,0 +1,91 @@
+import { z } from '@hono/zod-openapi'
+
+/* What the control API answers with: the shapes that users script against. Times are ISO 8601, sizes bytes. */
+
+export const StateShape = z.enum(['asleep', 'waking', 'awake', 'frozen', 'falling-asleep', 'crashed', 'lost'])
+
+export const AppShape = z
+  .object({
+    name: z.string(),
+    url: z.string(),
+    state: StateShape,
+    runtime: z.string().nullable().openapi({ description: 'null until the first deploy succeeded' }),
+    release: z.number().int().nullable(),
+    snapshot: z.number().int().nullable().openapi({ description: 'null: its disk is the release’s' }),
+    createdAt: z.iso.datetime(),
+    lastUsedAt: z.iso.datetime().nullable().openapi({ description: 'null: not since the host started' }),
+    requests: z.object({ running: z.number().int(), waiting: z.number().int() }),
+    settings: z.object({
+      memory: z.number().int(),
+      cpu: z.number(),
+      pids: z.number().int(),
+      sleepAfter: z.number().int().openapi({ description: 'ms' }),
+      wakeTimeout: z.number().int().openapi({ description: 'ms' }),
+      startTimeout: z.number().int().openapi({ description: 'ms' }),
+      maxWaiting: z.number().int(),
+    }),
+    failure: z
+      .object({ at: z.iso.datetime(), message: z.string(), log: z.string(), retryAt: z.iso.datetime() })
+      .nullable(),
+  })
+  .openapi('App')
+export type AppShape = z.infer<typeof AppShape>
+
+export const ReleaseShape = z
+  .object({
+    app: z.string(),
+    number: z.number().int(),
+    current: z.boolean(),
+    runtime: z.string(),
+    createdAt: z.iso.datetime(),
+    source: z.union([
+      z.object({ kind: z.literal('upload'), sha256: z.string(), bytes: z.number().int() }),
+      z.object({ kind: z.literal('image'), reference: z.string() }),
+    ]),
+  })
+  .openapi('Release')
+export type ReleaseShape = z.infer<typeof ReleaseShape>
+
+export const SnapshotShape = z
+  .object({
+    app: z.string(),
+    number: z.number().int(),
+    current: z.boolean(),
+    release: z.number().int(),
+    createdAt: z.iso.datetime(),
+    reason: z.string(),
+    image: z.string(),
+    size: z.number().int(),
+    layers: z.number().int(),
+  })
+  .openapi('Snapshot')
+export type SnapshotShape = z.infer<typeof SnapshotShape>
+
+export const EnvKeyShape = z.object({ key: z.string(), updatedAt: z.iso.datetime() }).openapi('EnvKey')
+export type EnvKeyShape = z.infer<typeof EnvKeyShape>
+
+export const LogLineShape = z
+  .object({ at: z.iso.datetime(), stream: z.enum(['stdout', 'stderr']), text: z.string() })
+  .openapi('LogLine')
+export type LogLineShape = z.infer<typeof LogLineShape>
+
+export const ProblemShape = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string(),
+  })
+  .loose()
+  .openapi('Problem')
+export type ProblemShape = z.infer<typeof ProblemShape>
+
+/**
+ * One line of a deploy's progress (`Accept: application/x-ndjson`). The last line has `release` or `error`.
+ */
+export type DeployEvent =
+  | { step: 'received' | 'detected' | 'building' | 'saving' | 'switching'; detail: string }
+  | { log: string }
+  | { release: ReleaseShape; url: string }
+  | { error: ProblemShape }

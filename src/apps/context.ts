@@ -1,0 +1,25 @@
+import type { LimitFunction } from 'p-limit'
+import type { Config } from '../config.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Log } from '../log.ts'
+import type { Store } from '../store/store.ts'
+import type { AppLogs } from './app-logs.ts'
+import type { Keeper } from './keeper.ts'
+
+/** What the instances share; built once by the composition root. */
+export type Context = {
+  config: Config
+  store: Store
+  engine: Engine
+  logs: AppLogs
+  keeper: Keeper
+  log: Log
+  /** Epoch ms; tests pass their own. */
+  now: () => number
+  /** Bounds how many containers the engine starts at once: more at a time is slower for all of them. */
+  starts: LimitFunction
+  /** The app's public address. */
+  url: (app: string) => string
+  /** Called after every change of an app's state. */
+  changed: (app: string) => void
+}

@@ -1,0 +1,154 @@
+import { LRUCache } from 'lru-cache'
+import pLimit from 'p-limit'
+import { Problem } from '../problem.ts'
+
+/** What the keeper needs of an awake instance. */
+export interface Keepable {
+  readonly name: string
+  /** True while no lease is out and nobody waits for one: it may be put to sleep. */
+  readonly idle: boolean
+  /** When the last lease came back, epoch ms. */
+  readonly lastUsed: number
+  /** How long it may be idle, ms. */
+  readonly sleepAfter: number
+  /** Puts it to sleep; rejects when a request came in between or the engine failed. */
+  sleep(reason: 'idle' | 'memory'): Promise<unknown>
+}
+
+/** Sleeps for idleness at one time: they are in no hurry, and stopping costs the engine as much as starting. */
+const idleSleepsAtOnce = 4
+
+/**
+ * Decides who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget the least
+ * recently used idle instance goes first, never a busy one. If none can go, the wake waits its turn.
+ */
+export class Keeper {
+  /** Bytes for all instances together. */
+  readonly budget: number
+  readonly #now: () => number
+  /**
+   * Awake instances, least recently used last, each with the bytes charged for it. The cache never evicts by
+   * itself, for it knows nothing of leases: only its order and its sum are used.
+   */
+  readonly #awake = new LRUCache<string, Keepable>({ maxSize: Number.MAX_SAFE_INTEGER })
+  readonly #sizes = new Map<string, number>()
+  readonly #leaving = new Set<string>()
+  /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
+  readonly #line = pLimit(1)
+  #change = Promise.withResolvers<void>()
+
+  constructor(options: { budget: number; now: () => number }) {
+    this.budget = options.budget
+    this.#now = options.now
+  }
+
+  /** Bytes charged for all awake instances. */
+  get used(): number {
+    return this.#awake.calculatedSize
+  }
+
+  /**
+   * Resolves once the instance fits into the budget, having put others to sleep for it if need be; it is
+   * charged from then on. An instance larger than the whole budget may run alone.
+   *
+   * @param timeout ms until it gives up
+   * @throws {Problem} 503 `no_memory` when nothing could yield in time
+   */
+  admit(instance: Keepable, bytes: number, timeout: number): Promise<void> {
+    const signal = AbortSignal.timeout(timeout)
+    return this.#line(async () => {
+      const size = Math.min(bytes, this.budget)
+      while (this.used + size > this.budget) {
+        if (this.used - this.#leavingBytes() + size > this.budget) {
+          const victim = this.#oldestIdle()
+          if (victim) {
+            this.#dismiss(victim, 'memory')
+            continue
+          }
+        }
+        await this.#changeOr(signal)
+      }
+      this.charge(instance, size)
+    })
+  }
+
+  /** Charges an instance without asking: it runs already. */
+  charge(instance: Keepable, bytes: number): void {
+    this.#awake.set(instance.name, instance, { size: Math.min(bytes, this.budget) })
+    this.#sizes.set(instance.name, Math.min(bytes, this.budget))
+  }
+
+  /** The instance's memory is free again. */
+  release(name: string): void {
+    this.#awake.delete(name)
+    this.#sizes.delete(name)
+    this.poke()
+  }
+
+  /** The instance was just used. */
+  touch(name: string): void {
+    this.#awake.get(name)
+  }
+
+  /** Something changed that may let a waiting wake go on: an instance became idle. */
+  poke(): void {
+    this.#change.resolve()
+    this.#change = Promise.withResolvers()
+  }
+
+  /** Puts to sleep what was idle for long enough; called about once a second. */
+  sweep(): void {
+    const now = this.#now()
+    for (const instance of this.#oldestFirst()) {
+      if (this.#leaving.size >= idleSleepsAtOnce) return
+      if (!instance.idle || this.#leaving.has(instance.name)) continue
+      if (now - instance.lastUsed >= instance.sleepAfter) this.#dismiss(instance, 'idle')
+    }
+  }
+
+  #dismiss(instance: Keepable, reason: 'idle' | 'memory'): void {
+    this.#leaving.add(instance.name)
+    // The instance itself records why a sleep failed; here only its place in the order matters.
+    instance
+      .sleep(reason)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#leaving.delete(instance.name)
+        this.poke()
+      })
+  }
+
+  #oldestIdle(): Keepable | undefined {
+    for (const instance of this.#oldestFirst()) {
+      if (instance.idle && !this.#leaving.has(instance.name)) return instance
+    }
+    return undefined
+  }
+
+  #oldestFirst(): Keepable[] {
+    return [...this.#awake.rvalues()].filter(instance => instance !== undefined)
+  }
+
+  #leavingBytes(): number {
+    let sum = 0
+    for (const name of this.#leaving) sum += this.#sizes.get(name) ?? 0
+    return sum
+  }
+
+  #changeOr(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const late = () =>
+      reject(
+        new Problem({
+          code: 'no_memory',
+          status: 503,
+          detail: 'every awake app is in use and the memory budget is full; try again in a moment',
+          retryAfter: 5,
+        }),
+      )
+    if (signal.aborted) late()
+    signal.addEventListener('abort', late, { once: true })
+    this.#change.promise.then(resolve)
+    return promise.finally(() => signal.removeEventListener('abort', late))
+  }
+}

@@ -1,0 +1,21 @@
+/** Name of an app's one container. The engine refuses a second one of the same name, which upholds I4. */
+export function containerName(host: string, app: string): string {
+  return `dormice-${host}-${app}`
+}
+
+/** Immutable tag of a release's image. */
+export function releaseTag(host: string, app: string, number: number): string {
+  return `dormice-${host}/${app}:r${number}`
+}
+
+/** Immutable tag of a snapshot's image. */
+export function snapshotTag(host: string, app: string, number: number): string {
+  return `dormice-${host}/${app}:s${number}`
+}
+
+const reserved = new Set(['dormice', 'www', 'hooks'])
+
+/** Whether the text can name an app; see CONTRACT. */
+export function isAppName(text: string): boolean {
+  return /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(text) && !reserved.has(text)
+}

@@ -1,0 +1,23 @@
+import type { Container } from '../engine/engine.ts'
+import type { App } from '../store/records.ts'
+
+/**
+ * What is to become of an app's container that was found on the engine, after a crash of the host or of a
+ * step: `adopt` it as the running instance, `finish` putting it to sleep, `remove` it, or `leave` it alone.
+ */
+export type Verdict = 'adopt' | 'finish' | 'remove' | 'leave'
+
+/**
+ * The container of the app's current generation is the truth. One of an older generation was superseded by an
+ * image in the store's transaction; one of a newer generation was the trial of a release that was never
+ * promoted, and no request was ever sent to it.
+ */
+export function judge(container: Container, app: App | undefined): Verdict {
+  // Deleting leaves a tombstone until everything is gone, so an unknown app was not deleted by this store:
+  // its container may hold the only copy of its data.
+  if (!app) return 'leave'
+  if (app.deletedAt !== null) return 'remove'
+  if (container.labels.generation !== app.generation) return 'remove'
+  if (container.state === 'created') return 'remove'
+  return container.state === 'running' ? 'adopt' : 'finish'
+}

@@ -1,0 +1,37 @@
+import type { Config } from '../config.ts'
+import type { AppSettings } from '../releases/manifest.ts'
+import type { ReleaseSpec } from '../store/records.ts'
+
+const MiB = 1024 * 1024
+
+/** An app's settings with every default filled in. Sizes in bytes, times in ms. */
+export type EffectiveSettings = {
+  memory: number
+  cpu: number
+  pids: number
+  sleepAfter: number
+  /** How long a request is held for a wake. */
+  wakeTimeout: number
+  /** How long a started container may take until its port answers. */
+  startTimeout: number
+  /** How many requests may wait for a wake. */
+  maxWaiting: number
+}
+
+/** The app's own settings win over its `dormice.json`, and that over the host's defaults. */
+export function effectiveSettings(
+  config: Config,
+  app: AppSettings,
+  release: Pick<ReleaseSpec, 'settings'> | undefined,
+): EffectiveSettings {
+  const chosen = { ...release?.settings, ...app }
+  return {
+    memory: chosen.memory ?? 256 * MiB,
+    cpu: chosen.cpu ?? 1,
+    pids: chosen.pids ?? 256,
+    sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
+    wakeTimeout: chosen.wakeTimeout ?? 30_000,
+    startTimeout: chosen.startTimeout ?? 30_000,
+    maxWaiting: chosen.maxWaiting ?? 512,
+  }
+}

@@ -1,0 +1,107 @@
+import type { Container, ContainerSpec, LogLine } from '../engine/engine.ts'
+import type { Launch } from '../store/records.ts'
+import type { Context } from './context.ts'
+import type { Upstream } from './lease.ts'
+import { containerName } from './naming.ts'
+import { ready } from './ready.ts'
+import { effectiveSettings } from './settings.ts'
+import { graceSeconds } from './sleep.ts'
+
+/** A container that runs and whose port answers. */
+export type Running = { container: string; upstream: Upstream }
+
+/** The container started but the app did not come up: it ended, or its port did not answer in time. */
+export class StartFailed extends Error {
+  override name = 'StartFailed'
+  /** The container, which may hold data: the caller decides what becomes of it. */
+  readonly container: string
+
+  constructor(container: string, message: string) {
+    super(message)
+    this.container = container
+  }
+}
+
+/**
+ * Starts an instance and waits until its port answers. Environment, limits and command come from the store,
+ * never from the image.
+ *
+ * @throws {StartFailed} when the app itself does not come up; other errors are the engine's
+ */
+export async function wake(context: Context, launch: Launch): Promise<Running> {
+  const container = await context.starts(() => context.engine.start(containerSpec(context, launch)))
+  return awaitReady(context, launch, container)
+}
+
+/**
+ * Waits until a started container's port answers; a container that ends while it is waited for ends the wait
+ * at once.
+ *
+ * @throws {StartFailed}
+ */
+export async function awaitReady(context: Context, launch: Launch, container: Container): Promise<Running> {
+  const { startTimeout } = effectiveSettings(context.config, launch.app.settings, launch.release.spec)
+  const { port, health } = launch.release.spec
+  const done = new AbortController()
+  const died = context.engine.wait(container.id, done.signal)
+  died.catch(() => undefined)
+  try {
+    if (container.address === undefined) {
+      const exit = await died
+      throw new StartFailed(container.id, describeExit(exit))
+    }
+    const upstream = { host: container.address, port }
+    const timeout = AbortSignal.timeout(startTimeout)
+    const up = ready(upstream, health, AbortSignal.any([done.signal, timeout])).catch(error => {
+      if (!timeout.aborted) throw error
+      const what =
+        health === undefined
+          ? `accepted no connection on port ${port}`
+          : `did not answer ${health} on port ${port}`
+      throw new StartFailed(container.id, `it ${what} within ${startTimeout / 1000} s`)
+    })
+    const exit = await Promise.race([up, died])
+    if (exit) throw new StartFailed(container.id, describeExit(exit))
+    return { container: container.id, upstream }
+  } finally {
+    done.abort()
+  }
+}
+
+function describeExit(exit: { code: number; oomKilled: boolean }): string {
+  return exit.oomKilled
+    ? 'it was killed for using more memory than its limit'
+    : `it ended with exit code ${exit.code}`
+}
+
+function containerSpec({ config, store, url }: Context, launch: Launch): ContainerSpec {
+  const { app, release, image, env } = launch
+  const { memory, cpu, pids } = effectiveSettings(config, app.settings, release.spec)
+  return {
+    name: containerName(store.hostId, app.name),
+    image,
+    labels: {
+      host: store.hostId,
+      role: 'instance',
+      app: app.name,
+      generation: app.generation,
+      release: release.number,
+    },
+    command: release.spec.command,
+    env: {
+      ...release.spec.env,
+      ...env,
+      PORT: String(release.spec.port),
+      DORMICE_APP: app.name,
+      DORMICE_URL: url(app.name),
+    },
+    limits: { memory, cpu, pids },
+    confinement: release.spec.confinement,
+    grace: graceSeconds,
+  }
+}
+
+/** Log lines as one text, for a report. */
+export function joinLines(lines: readonly LogLine[]): string {
+  return lines.map(line => line.text).join('\n')
+}

@@ -1,0 +1,109 @@
+import { totalmem } from 'node:os'
+import { resolve } from 'node:path'
+import { parseDuration, parseSize } from './releases/manifest.ts'
+
+/** The host's settings: read once from the environment, frozen. Times in ms, sizes in bytes. */
+export type Config = {
+  /** Folder of the database, logs, uploads and keys; absolute. */
+  data: string
+  /** Address of the edge. */
+  listen: { host: string; port: number }
+  /** Apps are `<app>.<domain>`. Lower case. */
+  domain: string
+  /** Budget for all instances together, bytes. */
+  memory: number
+  /** An app is asleep when no lease was out for this long, ms. */
+  sleepAfter: number
+  upload: UploadLimits
+}
+
+/** Bounds of one upload. */
+export type UploadLimits = {
+  /** Bytes of the upload itself. */
+  maxBytes: number
+  maxEntries: number
+  /** How many times larger than the upload its contents may be. */
+  maxExpansion: number
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** A wrong setting; the message is one line naming the variable, the value and what is accepted. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+/**
+ * Reads the host's configuration from environment variables (see CONTRACT).
+ * @throws {ConfigError} naming the variable, its value and what is accepted
+ */
+export function readConfig(env: Environment, defaults: { data: string }): Config {
+  return Object.freeze({
+    data: resolve(env.DORMICE_DATA || defaults.data),
+    listen: Object.freeze(
+      read(env, 'DORMICE_LISTEN', '127.0.0.1:8080', parseListen, 'host:port, e.g. "127.0.0.1:8080"'),
+    ),
+    domain: read(env, 'DORMICE_DOMAIN', 'localhost', parseDomain, 'a domain name, e.g. "apps.example.com"'),
+    memory: read(
+      env,
+      'DORMICE_MEMORY',
+      String(Math.floor(totalmem() * 0.6)),
+      parseBudget,
+      'a size of at least 32m, e.g. "700m", "2g"',
+    ),
+    sleepAfter: read(
+      env,
+      'DORMICE_SLEEP_AFTER',
+      '5m',
+      positive(parseDuration),
+      'a duration, e.g. "30s", "5m"',
+    ),
+    upload: Object.freeze({
+      maxBytes: read(env, 'DORMICE_UPLOAD_MAX', '512m', positive(parseSize), 'a size, e.g. "512m"'),
+      maxEntries: read(env, 'DORMICE_UPLOAD_MAX_ENTRIES', '100000', parseCount, 'a whole number from 1 up'),
+      maxExpansion: read(env, 'DORMICE_UPLOAD_MAX_EXPANSION', '50', parseCount, 'a whole number from 1 up'),
+    }),
+  })
+}
+
+function read<T>(
+  env: Environment,
+  name: string,
+  fallback: string,
+  parse: (text: string) => T | undefined,
+  accepted: string,
+): T {
+  const text = env[name] || fallback
+  const value = parse(text)
+  if (value === undefined) throw new ConfigError(`${name}="${text}" is not valid; accepted: ${accepted}`)
+  return value
+}
+
+function positive(parse: (text: string) => number | undefined): (text: string) => number | undefined {
+  return text => {
+    const value = parse(text)
+    return value !== undefined && value > 0 ? value : undefined
+  }
+}
+
+function parseCount(text: string): number | undefined {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
+}
+
+function parseBudget(text: string): number | undefined {
+  const bytes = parseSize(text)
+  return bytes !== undefined && bytes >= 32 * 1024 * 1024 ? bytes : undefined
+}
+
+function parseListen(text: string): Config['listen'] | undefined {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text)
+  if (!match || Number(match[3]) > 65_535) return undefined
+  return { host: match[1] || match[2] || '0.0.0.0', port: Number(match[3]) }
+}
+
+function parseDomain(text: string): string | undefined {
+  const domain = text.toLowerCase()
+  return /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(domain)
+    ? domain
+    : undefined
+}

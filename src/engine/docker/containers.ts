@@ -1,0 +1,156 @@
+import type { Readable } from 'node:stream'
+import type Docker from 'dockerode'
+import type { Change, Container, ContainerSpec, ContainerState, Exit, LogLine } from '../engine.ts'
+import { NotFound } from '../engine.ts'
+import { bounded, statusOf } from './client.ts'
+import { readFrames } from './frames.ts'
+import { ownedBy, readLabels } from './labels.ts'
+import { networkName } from './network.ts'
+import { containerOptions } from './spec.ts'
+
+export async function create(docker: Docker, spec: ContainerSpec): Promise<string> {
+  const made = await bounded('create container', 30_000, () =>
+    docker.createContainer(containerOptions(spec, networkName)),
+  )
+  return made.id
+}
+
+export async function run(docker: Docker, id: string): Promise<void> {
+  await bounded('start container', 60_000, () => docker.getContainer(id).start())
+}
+
+export async function stop(docker: Docker, id: string, grace: number): Promise<void> {
+  const container = docker.getContainer(id)
+  const send = () => bounded('stop container', (grace + 30) * 1000, () => container.stop({ t: grace }))
+  try {
+    await send()
+  } catch (error) {
+    // 304: it is not running. A paused one must be thawed first, or the signal never arrives.
+    if (statusOf(error) === 304) return
+    const { State } = await inspect(docker, id)
+    if (!State.Paused) throw error
+    await bounded('thaw container', 10_000, () => container.unpause())
+    await send().catch(again => {
+      if (statusOf(again) !== 304) throw again
+    })
+  }
+}
+
+/** Resolves when the container has ended; not bounded in time, ends with the signal. */
+export async function wait(docker: Docker, id: string, signal?: AbortSignal): Promise<Exit> {
+  await docker.getContainer(id).wait({ abortSignal: signal })
+  return exitOf(await inspect(docker, id))
+}
+
+export async function remove(docker: Docker, id: string): Promise<void> {
+  await bounded('remove container', 60_000, () =>
+    docker.getContainer(id).remove({ force: true, v: true }),
+  ).catch(async error => {
+    if (error instanceof NotFound) return
+    // 409: another caller is removing it; done when it is gone.
+    if (statusOf(error) !== 409) throw error
+    await bounded('remove container', 60_000, () =>
+      docker.getContainer(id).wait({ condition: 'removed' }),
+    ).catch(gone => {
+      if (!(gone instanceof NotFound)) throw gone
+    })
+  })
+}
+
+export async function get(docker: Docker, id: string): Promise<Container> {
+  const info = await inspect(docker, id)
+  return {
+    id: info.Id,
+    name: info.Name.replace(/^\//, ''),
+    state: toState(info.State.Status),
+    labels: readLabels(info.Config.Labels),
+    image: info.Config.Image,
+    address: info.NetworkSettings.Networks[networkName]?.IPAddress || undefined,
+  }
+}
+
+export async function list(docker: Docker, host: string): Promise<Container[]> {
+  const found = await bounded('list containers', 30_000, () =>
+    docker.listContainers({ all: true, filters: ownedBy(host) }),
+  )
+  return found.map(info => ({
+    id: info.Id,
+    name: (info.Names[0] ?? '').replace(/^\//, ''),
+    state: toState(info.State),
+    labels: readLabels(info.Labels),
+    image: info.Image,
+    address: info.NetworkSettings?.Networks[networkName]?.IPAddress || undefined,
+  }))
+}
+
+export async function changes(docker: Docker, id: string): Promise<Change[]> {
+  const kinds = ['changed', 'added', 'deleted'] as const
+  const found: { Path: string; Kind: number }[] | null = await bounded('list changes', 120_000, () =>
+    docker.getContainer(id).changes(),
+  )
+  return (found ?? []).map(({ Path, Kind }) => ({ path: Path, kind: kinds[Kind] ?? 'changed' }))
+}
+
+/** Bounded by the upload's own limits times a slow disk, not tightly: it streams. */
+export async function put(docker: Docker, id: string, path: string, tar: Readable): Promise<void> {
+  try {
+    await Promise.race([
+      bounded('write files', 30 * 60_000, () => docker.getContainer(id).putArchive(tar, { path })),
+      new Promise<never>((_, reject) => tar.once('error', reject)),
+    ])
+  } finally {
+    tar.destroy()
+  }
+}
+
+export async function* logs(
+  docker: Docker,
+  id: string,
+  {
+    since,
+    follow = false,
+    tail,
+    signal,
+  }: { since?: number; follow?: boolean; tail?: number; signal?: AbortSignal },
+): AsyncGenerator<LogLine> {
+  const query = {
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    ...(since === undefined ? {} : { since: since / 1000 }),
+    ...(tail === undefined ? {} : { tail }),
+  }
+  const container = docker.getContainer(id)
+  if (follow) {
+    const stream = (await bounded('read log', 20_000, () =>
+      container.logs({ ...query, follow: true, abortSignal: signal }),
+    )) as Readable
+    try {
+      yield* readFrames(stream)
+    } catch (error) {
+      if (!signal?.aborted) throw error
+    } finally {
+      stream.destroy()
+    }
+  } else {
+    const all = await bounded('read log', 60_000, () => container.logs({ ...query, follow: false }))
+    yield* readFrames(toIterable(Buffer.from(all)))
+  }
+}
+
+async function* toIterable(buffer: Buffer): AsyncGenerator<Buffer> {
+  yield buffer
+}
+
+function inspect(docker: Docker, id: string): Promise<Docker.ContainerInspectInfo> {
+  return bounded('look at container', 20_000, () => docker.getContainer(id).inspect())
+}
+
+function exitOf({ State }: Docker.ContainerInspectInfo): Exit {
+  return { code: State.ExitCode, oomKilled: State.OOMKilled }
+}
+
+function toState(status: string): ContainerState {
+  if (status === 'running' || status === 'paused' || status === 'created') return status
+  return 'exited'
+}

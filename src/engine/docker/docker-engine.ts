@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream'
+import type Docker from 'dockerode'
+import type { ContainerSpec, Engine, Labels } from '../engine.ts'
+import { bounded, connect } from './client.ts'
+import * as containers from './containers.ts'
+import { events } from './events.ts'
+import * as images from './images.ts'
+import { ensureNetwork } from './network.ts'
+
+/** Docker, from API 1.41 (20.10) on, through its socket. `host` is the id that labels what this host owns. */
+export class DockerEngine implements Engine {
+  readonly #docker: Docker
+  readonly #host: string
+  #network: Promise<void> | undefined
+
+  constructor(host: string, docker: Docker = connect()) {
+    this.#docker = docker
+    this.#host = host
+  }
+
+  async info() {
+    const info = await bounded('look at engine', 20_000, () => this.#docker.info())
+    return {
+      name: 'docker',
+      version: String(info.ServerVersion),
+      storage: String(info.Driver),
+      cpus: Number(info.NCPU),
+      memory: Number(info.MemTotal),
+    }
+  }
+
+  async create(spec: ContainerSpec): Promise<string> {
+    this.#network ??= ensureNetwork(this.#docker)
+    // A failed attempt is not kept: the engine may come back.
+    await this.#network.catch(error => {
+      this.#network = undefined
+      throw error
+    })
+    return containers.create(this.#docker, spec)
+  }
+
+  async start(spec: ContainerSpec) {
+    const id = await this.create(spec)
+    try {
+      await this.run(id)
+      return await this.container(id)
+    } catch (error) {
+      await this.remove(id).catch(() => undefined)
+      throw error
+    }
+  }
+
+  run = (id: string) => containers.run(this.#docker, id)
+  stop = (id: string, grace: number) => containers.stop(this.#docker, id, grace)
+  wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
+  remove = (id: string) => containers.remove(this.#docker, id)
+  container = (id: string) => containers.get(this.#docker, id)
+  containers = () => containers.list(this.#docker, this.#host)
+  changes = (id: string) => containers.changes(this.#docker, id)
+  put = (id: string, path: string, tar: Readable) => containers.put(this.#docker, id, path, tar)
+  logs = (id: string, options: Parameters<Engine['logs']>[1] = {}) =>
+    containers.logs(this.#docker, id, options)
+
+  commit = (id: string, options: { tag: string; labels: Labels; secrets: readonly string[] }) =>
+    images.commit(this.#docker, id, options)
+  image = (reference: string) => images.get(this.#docker, reference)
+  images = () => images.list(this.#docker, this.#host)
+  removeImage = (reference: string) => images.remove(this.#docker, reference)
+  pull = (reference: string, log: (line: string) => void) => images.pull(this.#docker, reference, log)
+  build = (tar: Readable, options: Parameters<Engine['build']>[1]) => images.build(this.#docker, tar, options)
+
+  async removeVolume(name: string): Promise<void> {
+    await bounded('remove volume', 60_000, () => this.#docker.getVolume(name).remove())
+  }
+
+  events = (signal: AbortSignal) => events(this.#docker, this.#host, signal)
+}

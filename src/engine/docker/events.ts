@@ -1,0 +1,55 @@
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type Docker from 'dockerode'
+import type { EngineEvent } from '../engine.ts'
+import { bounded } from './client.ts'
+import { ownedBy } from './labels.ts'
+
+const firstPause = 100
+const longestPause = 5_000
+
+/**
+ * Deaths of this host's containers, as they happen. The stream reconnects for ever with capped backoff;
+ * `connected` says that events may have been missed before it.
+ */
+export async function* events(
+  docker: Docker,
+  host: string,
+  signal: AbortSignal,
+): AsyncGenerator<EngineEvent> {
+  let pause = firstPause
+  while (!signal.aborted) {
+    try {
+      const stream = (await bounded('listen to events', 20_000, () =>
+        docker.getEvents({
+          filters: { ...ownedBy(host), type: ['container'], event: ['die'] },
+          abortSignal: signal,
+        }),
+      )) as Readable
+      yield { kind: 'connected' }
+      pause = firstPause
+      yield* read(stream)
+    } catch {
+      // What broke the stream does not matter: it is opened again, and `connected` makes the host look anew.
+    }
+    if (signal.aborted) return
+    yield { kind: 'disconnected' }
+    await sleep(pause, undefined, { signal }).catch(() => undefined)
+    pause = Math.min(pause * 2, longestPause)
+  }
+}
+
+async function* read(stream: Readable): AsyncGenerator<EngineEvent> {
+  let rest = ''
+  stream.setEncoding('utf8')
+  for await (const chunk of stream) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line.trim() === '') continue
+      const event: { Actor: { ID: string; Attributes?: Record<string, string> } } = JSON.parse(line)
+      const code = Number(event.Actor.Attributes?.exitCode ?? 0)
+      yield { kind: 'died', container: event.Actor.ID, code }
+    }
+  }
+}

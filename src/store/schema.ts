@@ -1,0 +1,84 @@
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+/*
+ * Times are epoch milliseconds and structures JSON text in every table, so that a second dialect can follow
+ * with equal row types.
+ */
+
+/** Facts of the data folder itself, e.g. the host's id. */
+export const meta = sqliteTable('meta', {
+  key: text().primaryKey(),
+  value: text().notNull(),
+})
+
+export const apps = sqliteTable('apps', {
+  name: text().primaryKey(),
+  createdAt: integer('created_at').notNull(),
+  /** JSON of `AppSettings`: what was set through the API; wins over the release's manifest. */
+  settings: text().notNull(),
+  /**
+   * Counts every change of what the app's disk is (a new release, a new snapshot). A container carries the
+   * generation it was created from, which is how recovery knows whether the container or an image is the truth.
+   */
+  generation: integer().notNull(),
+  /** Current release; null until the first deploy succeeded. */
+  release: integer(),
+  /** Current snapshot; null: the disk is the release's. */
+  snapshot: integer(),
+  /** When its deletion began; the row goes last, after everything on the engine. */
+  deletedAt: integer('deleted_at'),
+})
+
+export const releases = sqliteTable(
+  'releases',
+  {
+    app: text().notNull(),
+    number: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+    /** Immutable tag on the engine. */
+    image: text().notNull(),
+    /** JSON of `ReleaseSpec`. */
+    spec: text().notNull(),
+  },
+  table => [primaryKey({ columns: [table.app, table.number] })],
+)
+
+export const snapshots = sqliteTable(
+  'snapshots',
+  {
+    app: text().notNull(),
+    number: integer().notNull(),
+    release: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+    reason: text().notNull(),
+    /** Immutable tag on the engine. */
+    image: text().notNull(),
+    /** Bytes of all layers. */
+    size: integer().notNull(),
+    layers: integer().notNull(),
+  },
+  table => [primaryKey({ columns: [table.app, table.number] })],
+)
+
+export const env = sqliteTable(
+  'env',
+  {
+    app: text().notNull(),
+    key: text().notNull(),
+    value: text().notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.app, table.key] })],
+)
+
+export const tokens = sqliteTable(
+  'tokens',
+  {
+    id: text().primaryKey(),
+    name: text().notNull(),
+    /** SHA-256 of the token, hex; the token itself is never stored. */
+    hash: text().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  table => [index('tokens_hash').on(table.hash)],
+)

@@ -1,0 +1,238 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
+import { and, asc, eq, isNull, max, sql } from 'drizzle-orm'
+import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3'
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import { packageRoot } from '../paths.ts'
+import type { AppSettings } from '../releases/manifest.ts'
+import type { App, Launch, Release, Snapshot } from './records.ts'
+import { apps, env, meta, releases, snapshots, tokens } from './schema.ts'
+
+/**
+ * What Dormice knows, in one SQLite file. Methods are in the words of the domain; transactions stay inside.
+ * Every write is on disk when its method returns (`synchronous=FULL`).
+ */
+export class Store implements Disposable {
+  readonly #database: Database.Database
+  readonly #db: BetterSQLite3Database
+  /** Id of this data folder: labels everything it owns on the engine. 12 hex digits. */
+  readonly hostId: string
+
+  /** Opens or creates the database file, mode 0600, and migrates it. */
+  constructor(file: string) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    closeSync(openSync(file, 'a', 0o600))
+    chmodSync(file, 0o600)
+    this.#database = new Database(file)
+    this.#database.pragma('journal_mode = WAL')
+    this.#database.pragma('synchronous = FULL')
+    this.#database.pragma('foreign_keys = ON')
+    this.#db = drizzle(this.#database)
+    migrate(this.#db, { migrationsFolder: join(packageRoot, 'src/store/migrations') })
+    this.#db
+      .insert(meta)
+      .values({ key: 'host', value: randomBytes(6).toString('hex') })
+      .onConflictDoNothing()
+      .run()
+    this.hostId = this.#db.select().from(meta).where(eq(meta.key, 'host')).get()?.value ?? ''
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+
+  /** All apps by name, also those being deleted. */
+  apps(): App[] {
+    return this.#db.select().from(apps).orderBy(asc(apps.name)).all().map(toApp)
+  }
+
+  app(name: string): App | undefined {
+    const row = this.#db.select().from(apps).where(eq(apps.name, name)).get()
+    return row && toApp(row)
+  }
+
+  /** Makes the app if it is new; an existing one stays as it is. */
+  createApp(name: string, now: number): App {
+    this.#db
+      .insert(apps)
+      .values({ name, createdAt: now, settings: '{}', generation: 0 })
+      .onConflictDoNothing()
+      .run()
+    const app = this.app(name)
+    if (!app) throw new Error(`app ${name} vanished while it was made`)
+    return app
+  }
+
+  setSettings(name: string, settings: AppSettings): void {
+    this.#db
+      .update(apps)
+      .set({ settings: JSON.stringify(settings) })
+      .where(eq(apps.name, name))
+      .run()
+  }
+
+  /** Marks the app as being deleted: from here on a restart finishes the deletion. */
+  beginDelete(name: string, now: number): void {
+    this.#db
+      .update(apps)
+      .set({ deletedAt: now })
+      .where(and(eq(apps.name, name), isNull(apps.deletedAt)))
+      .run()
+  }
+
+  /** Forgets the app, its releases, snapshots and environment. */
+  removeApp(name: string): void {
+    this.#db.delete(apps).where(eq(apps.name, name)).run()
+  }
+
+  /** Newest last. */
+  releases(app: string): Release[] {
+    return this.#db
+      .select()
+      .from(releases)
+      .where(eq(releases.app, app))
+      .orderBy(asc(releases.number))
+      .all()
+      .map(toRelease)
+  }
+
+  nextRelease(app: string): number {
+    const row = this.#db
+      .select({ last: max(releases.number) })
+      .from(releases)
+      .where(eq(releases.app, app))
+      .get()
+    return (row?.last ?? 0) + 1
+  }
+
+  /** Makes a release the app's current one, without state, in one transaction. */
+  promote(release: Release): void {
+    this.#db.transaction(tx => {
+      tx.insert(releases)
+        .values({ ...release, spec: JSON.stringify(release.spec) })
+        .run()
+      tx.update(apps)
+        .set({ release: release.number, snapshot: null, generation: sql`${apps.generation} + 1` })
+        .where(eq(apps.name, release.app))
+        .run()
+    })
+  }
+
+  /** Newest last. */
+  snapshots(app: string): Snapshot[] {
+    return this.#db
+      .select()
+      .from(snapshots)
+      .where(eq(snapshots.app, app))
+      .orderBy(asc(snapshots.number))
+      .all() as Snapshot[]
+  }
+
+  nextSnapshot(app: string): number {
+    const row = this.#db
+      .select({ last: max(snapshots.number) })
+      .from(snapshots)
+      .where(eq(snapshots.app, app))
+      .get()
+    return (row?.last ?? 0) + 1
+  }
+
+  /** Makes a snapshot the app's current one: step 7 of falling asleep, in one transaction. */
+  addSnapshot(snapshot: Snapshot): void {
+    this.#db.transaction(tx => {
+      tx.insert(snapshots).values(snapshot).run()
+      tx.update(apps)
+        .set({ snapshot: snapshot.number, generation: sql`${apps.generation} + 1` })
+        .where(eq(apps.name, snapshot.app))
+        .run()
+    })
+  }
+
+  /** What the app's next wake starts from; undefined while it has no release. */
+  launch(name: string): Launch | undefined {
+    const app = this.app(name)
+    if (!app || app.release === null) return undefined
+    const row = this.#db
+      .select()
+      .from(releases)
+      .where(and(eq(releases.app, name), eq(releases.number, app.release)))
+      .get()
+    if (!row) return undefined
+    const release = toRelease(row)
+    const snapshot =
+      app.snapshot === null
+        ? undefined
+        : this.#db
+            .select({ image: snapshots.image })
+            .from(snapshots)
+            .where(and(eq(snapshots.app, name), eq(snapshots.number, app.snapshot)))
+            .get()
+    return { app, release, image: snapshot?.image ?? release.image, env: this.env(name) }
+  }
+
+  /** The app's environment. Values are secrets: never log them. */
+  env(app: string): Record<string, string> {
+    const rows = this.#db.select().from(env).where(eq(env.app, app)).orderBy(asc(env.key)).all()
+    return Object.fromEntries(rows.map(row => [row.key, row.value]))
+  }
+
+  /** Names and times of the app's environment, without values. */
+  envKeys(app: string): { key: string; updatedAt: number }[] {
+    return this.#db
+      .select({ key: env.key, updatedAt: env.updatedAt })
+      .from(env)
+      .where(eq(env.app, app))
+      .orderBy(asc(env.key))
+      .all()
+  }
+
+  setEnv(app: string, key: string, value: string, now: number): void {
+    this.#db
+      .insert(env)
+      .values({ app, key, value, updatedAt: now })
+      .onConflictDoUpdate({ target: [env.app, env.key], set: { value, updatedAt: now } })
+      .run()
+  }
+
+  /** True when there was such a variable. */
+  unsetEnv(app: string, key: string): boolean {
+    return (
+      this.#db
+        .delete(env)
+        .where(and(eq(env.app, app), eq(env.key, key)))
+        .run().changes > 0
+    )
+  }
+
+  addToken(name: string, token: string, now: number): void {
+    const id = randomBytes(6).toString('hex')
+    this.#db
+      .insert(tokens)
+      .values({ id, name, hash: hashToken(token), createdAt: now })
+      .run()
+  }
+
+  /** The name of the token's owner, or undefined when no such token was given out. */
+  tokenName(token: string): string | undefined {
+    return this.#db
+      .select({ name: tokens.name })
+      .from(tokens)
+      .where(eq(tokens.hash, hashToken(token)))
+      .get()?.name
+  }
+}
+
+/** Tokens have 256 random bits, so a plain hash is enough: there is nothing to guess. */
+function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
+}
+
+function toApp(row: typeof apps.$inferSelect): App {
+  return { ...row, settings: JSON.parse(row.settings) }
+}
+
+function toRelease(row: typeof releases.$inferSelect): Release {
+  return { ...row, spec: JSON.parse(row.spec) }
+}
