@@ -1,0 +1,114 @@
+import { posix } from 'node:path'
+import { Problem } from '../../src/problem.ts'
+import type { Detector, Plan, UploadFiles } from '../../src/releases/runtime.ts'
+import { commandLine } from '../../src/releases/start-command.ts'
+
+type PackageJson = {
+  main?: unknown
+  exports?: unknown
+  scripts?: Record<string, unknown>
+  dependencies?: Record<string, unknown>
+  optionalDependencies?: Record<string, unknown>
+}
+
+const ENTRIES = ['index', 'main', 'server', 'app']
+const EXTENSIONS = ['ts', 'mts', 'js', 'mjs', 'cjs']
+const MODULE = /\.(ts|mts|js|mjs|cjs)$/
+const QUIET = '--no-audit --no-fund'
+
+/** Detects Node apps: a start script, a module named by `package.json`, or a module with a usual name. */
+export const node: Detector = {
+  runtime: 'node',
+  looksFor: [
+    'package.json with a start script or "main"',
+    `${ENTRIES.join('/')}.${EXTENSIONS.join('/')}`,
+    'a single JavaScript or TypeScript file',
+  ],
+  detect(files, manifest) {
+    const json = packageJson(files)
+    const build = buildCommand(files, json)
+    const start = startCommand(files, json, build !== undefined)
+    if (start === undefined && manifest.runtime !== 'node') return undefined
+    return {
+      runtime: 'node',
+      build,
+      start,
+      port: undefined,
+      env: {
+        NODE_ENV: 'production',
+        PATH: '/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      },
+    }
+  },
+}
+
+function packageJson(files: UploadFiles): PackageJson | undefined {
+  const text = files.text('package.json')
+  if (text === undefined) return undefined
+  try {
+    const json: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json
+    throw new SyntaxError('it is not an object')
+  } catch (error) {
+    throw new Problem({
+      code: 'invalid_package_json',
+      status: 422,
+      detail: `package.json is not valid JSON: ${(error as Error).message}`,
+      data: { entry: 'package.json' },
+      cause: error,
+    })
+  }
+}
+
+/** `npm start` would cost half a second and keep signals from the app, so its script is run directly. */
+function startCommand(files: UploadFiles, json: PackageJson | undefined, builds: boolean): Plan['start'] {
+  const script = json?.scripts?.['start']
+  if (typeof script === 'string' && script.trim() !== '') {
+    const hooked = json?.scripts?.['prestart'] !== undefined || json?.scripts?.['poststart'] !== undefined
+    return hooked ? ['npm', 'start'] : commandLine(script)
+  }
+  const module = entryModule(files, json, builds)
+  return module === undefined ? undefined : ['node', '/opt/dormice/entry.mjs', `./${module}`]
+}
+
+function entryModule(files: UploadFiles, json: PackageJson | undefined, builds: boolean): string | undefined {
+  for (const named of [exported(json?.exports), json?.main]) {
+    if (typeof named !== 'string') continue
+    const path = posix.normalize(named)
+    const found = [path, `${path}.js`, `${path}/index.js`].find(candidate => files.paths.has(candidate))
+    if (found !== undefined) return found
+    // What a build will make is not in the upload yet.
+    if (builds && json?.scripts?.['build'] !== undefined && !path.startsWith('..') && MODULE.test(path))
+      return path
+  }
+  // A browser's app.js beside an index.html makes no server of a static site.
+  if (json === undefined && files.paths.has('index.html')) return undefined
+  for (const name of ENTRIES) {
+    for (const extension of EXTENSIONS)
+      if (files.paths.has(`${name}.${extension}`)) return `${name}.${extension}`
+  }
+  const [only, ...others] = [...files.paths].filter(path => path !== 'dormice.json' && path !== 'Procfile')
+  return only !== undefined && others.length === 0 && MODULE.test(only) ? only : undefined
+}
+
+/** The module that `exports` of a package names for `import`, of its string and its conditional forms. */
+function exported(exports: unknown): string | undefined {
+  if (typeof exports === 'string') return exports
+  if (typeof exports !== 'object' || exports === null) return undefined
+  const forms = exports as Record<string, unknown>
+  return ['.', 'node', 'import', 'default'].map(key => exported(forms[key])).find(path => path !== undefined)
+}
+
+function buildCommand(files: UploadFiles, json: PackageJson | undefined): string | undefined {
+  if (json === undefined) return undefined
+  const builds = json.scripts?.['build'] !== undefined
+  const depends = [json.dependencies, json.optionalDependencies].some(
+    dependencies => Object.keys(dependencies ?? {}).length > 0,
+  )
+  if (!builds && !depends) return undefined
+  const locked = files.paths.has('package-lock.json') || files.paths.has('npm-shrinkwrap.json')
+  const install = locked ? 'npm ci' : 'npm install --no-package-lock'
+  if (!builds) return `${install} --omit=dev ${QUIET}`
+  // Builds need the development dependencies, the release does not.
+  return `${install} --include=dev ${QUIET} && npm run build && npm prune --omit=dev ${QUIET}`
+}
