@@ -23,7 +23,7 @@ export class FakeMachine implements Machine {
     this.command('iptables', '')
     mkdirSync(join(this.root, '/var/run'), { recursive: true })
     // Nothing else of this machine may be found, least of all its own dockerd.
-    for (const tool of ['cp', 'env', 'setsid', 'sleep', 'touch'])
+    for (const tool of ['cp', 'env', 'setsid', 'sleep', 'touch', 'true'])
       symlinkSync(join('/usr/bin', tool), join(this.root, 'bin', tool))
   }
 
