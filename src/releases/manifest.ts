@@ -17,11 +17,13 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** A size as written by people, e.g. `"256m"`, read into bytes. */
-export const Size = z.union([z.number().int().positive(), z.string()]).transform((value, context) => {
-  const bytes = typeof value === 'number' ? value : parseSize(value)
-  if (bytes === undefined) context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
-  return bytes ?? z.NEVER
-})
+export const Size = z
+  .union([z.number().int().positive(), z.string()], 'accepted: bytes as a number, or e.g. "128m", "1g"')
+  .transform((value, context) => {
+    const bytes = typeof value === 'number' ? value : parseSize(value)
+    if (bytes === undefined) context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
+    return bytes ?? z.NEVER
+  })
 
 /** A duration as written by people, e.g. `"5m"`, read into milliseconds. */
 export const Duration = z.string().transform((value, context) => {
@@ -35,28 +37,61 @@ const MiB = 1024 * 1024
 
 /** Settings of an app that `dormice.json` and `PATCH /v1/apps/:app` share. Sizes in bytes, times in ms. */
 export const AppSettings = z.object({
-  memory: Size.refine(
-    bytes => bytes >= 16 * MiB && bytes <= 64 * 1024 * MiB,
-    'accepted: 16m to 64g',
-  ).optional(),
-  cpu: z.number().min(0.05).max(64).optional(),
-  pids: z.number().int().min(16).max(32_768).optional(),
-  freezeAfter: Duration.optional(),
-  sleepAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more').optional(),
-  wakeTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m').optional(),
-  startTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m').optional(),
-  maxWaiting: z.number().int().min(1).max(65_536).optional(),
+  memory: Size.refine(bytes => bytes >= 16 * MiB && bytes <= 64 * 1024 * MiB, 'accepted: 16m to 64g')
+    .optional()
+    .describe('Memory limit, e.g. "256m". 16m to 64g.'),
+  cpu: z.number().min(0.05).max(64).optional().describe('Cores, may be a fraction.'),
+  pids: z.number().int().min(16).max(32_768).optional().describe('Processes and threads at most.'),
+  freezeAfter: Duration.optional().describe('Idle time until the app is frozen, e.g. "30s".'),
+  sleepAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
+    .optional()
+    .describe('Idle time until the app is put to sleep, e.g. "5m".'),
+  wakeTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m')
+    .optional()
+    .describe('How long a request waits for the app to wake.'),
+  startTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m')
+    .optional()
+    .describe('How long the app may take to listen after its start.'),
+  maxWaiting: z
+    .number()
+    .int()
+    .min(1)
+    .max(65_536)
+    .optional()
+    .describe('Requests that may wait for a wake at the same time.'),
 })
 export type AppSettings = z.infer<typeof AppSettings>
 
 /** `dormice.json` at the root of an upload. Unknown keys are refused, so that a typing error is seen. */
 export const Manifest = AppSettings.extend({
-  $schema: z.string().optional(),
-  runtime: z.enum(['node', 'python', 'static', 'dockerfile']).optional(),
-  build: z.string().min(1).optional(),
-  start: z.string().min(1).optional(),
-  port: z.number().int().min(1).max(65_535).optional(),
-  health: z.string().startsWith('/').optional(),
-  state: z.enum(['keep', 'discard']).optional(),
+  $schema: z.string().optional().describe('Address of this schema, for editors.'),
+  runtime: z
+    .enum(['node', 'python', 'static', 'dockerfile'])
+    .optional()
+    .describe('Runtime of the app; found by its files when left out.'),
+  build: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Shell command that builds the app, instead of the runtime's own (npm ci, pip install and so on).",
+    ),
+  start: z.string().min(1).optional().describe('Shell command that starts the app; goes before a Procfile.'),
+  port: z
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe('Port the app listens on; 8080 when left out. The app gets it as PORT.'),
+  health: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe('Path that answers below 500 when the app is ready; without it an open port is enough.'),
+  state: z
+    .enum(['keep', 'discard'])
+    .optional()
+    .describe('Whether the files that the app writes are kept across sleeps and deploys.'),
 }).strict()
 export type Manifest = z.infer<typeof Manifest>
