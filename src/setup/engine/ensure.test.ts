@@ -160,7 +160,7 @@ test('pid files of dead or of other processes do not stop the start', async () =
   machine.daemon('! test -e $ROOT/var/run/docker.pid || exit 1')
   machine.write('/var/run/docker.pid', '4711')
   machine.write('/var/run/docker/containerd/containerd.pid', '4712')
-  machine.write('/proc/4712/comm', 'sshd\n')
+  machine.write('/proc/4712/stat', '4712 (sshd) S 1')
   assert.equal((await ensureEngine(silent, machine)).how, 'started')
   assert.ok(!existsSync(join(machine.root, '/var/run/docker/containerd/containerd.pid')))
 })
@@ -169,7 +169,7 @@ test('a daemon that is just starting is waited for, not started twice', async ()
   using machine = new FakeMachine()
   machine.daemon()
   machine.write('/var/run/docker.pid', '4711')
-  machine.write('/proc/4711/comm', 'dockerd\n')
+  machine.write('/proc/4711/stat', '4711 (dockerd) S 1')
   const waiting = Promise.withResolvers<void>()
   const log = (line: string) => {
     assert.match(line, /^waiting for dockerd/)
@@ -180,6 +180,19 @@ test('a daemon that is just starting is waited for, not started twice', async ()
   await machine.listen(SOCKET)
   assert.equal((await found).how, 'started')
   assert.deepEqual(machine.calls, [])
+})
+
+test('a daemon that was just killed is not waited for longer than it is there', async () => {
+  using machine = new FakeMachine()
+  machine.daemon()
+  machine.write('/var/run/docker.pid', '4711')
+  machine.write('/proc/4711/stat', '4711 (dockerd) R 1')
+  const lines: string[] = []
+  const log = (line: string) => {
+    if (lines.push(line) === 1) machine.write('/proc/4711/stat', '4711 (dockerd) Z 1')
+  }
+  assert.equal((await ensureEngine(log, machine)).how, 'started')
+  assert.deepEqual(lines, ['waiting for dockerd, process 4711', 'starting dockerd'])
 })
 
 test('a daemon that neither answers nor ends is ended and reported', async () => {

@@ -35,8 +35,8 @@ export async function startEngine(
   let reason = ''
   // Right after a kill, the first start can end with "timeout waiting for containerd"; the second succeeds.
   for (const attempt of [1, 2]) {
-    const other = runningDaemon(machine)
-    if (other !== undefined) return await waitForDaemon(other, address, log, limit)
+    const other = await waitForOther(machine, address, log, limit)
+    if (other) return other
     clearStalePid(machine, CONTAINERD_PID_FILE, 'containerd')
     log(attempt === 1 ? 'starting dockerd' : `dockerd ended (${reason}); starting it once more`)
     const result = await startByHand(machine, address, limit)
@@ -80,12 +80,15 @@ async function startByHand(machine: Machine, address: string, limit: number): Pr
     env: machine.env,
   })
   closeSync(file)
-  const ended = new AbortController()
-  daemon.on('exit', () => ended.abort()).on('error', () => ended.abort())
-  const answer = await waitForAnswer(address, limit, ended.signal)
+  let ended = false
+  const end = () => {
+    ended = true
+  }
+  daemon.on('exit', end).on('error', end)
+  const answer = await waitForAnswer(address, limit, () => ended)
   daemon.unref()
   if (answer) return answer
-  if (!ended.signal.aborted) {
+  if (!ended) {
     daemon.kill()
     throw failed(`dockerd does not answer within ${limit / 1000} s of its start: see ${LOG}, then repeat.`)
   }
@@ -93,29 +96,34 @@ async function startByHand(machine: Machine, address: string, limit: number): Pr
   return said.slice(-300) || 'it said nothing'
 }
 
-/** Somebody else, a moment ago, started the daemon that the pid file names. */
-async function waitForDaemon(
-  pid: number,
+/**
+ * Resolves with the answer of a daemon that somebody else started a moment ago, with undefined when there is
+ * none, or none any more: one that was just killed is still seen for a moment.
+ */
+async function waitForOther(
+  machine: Machine,
   address: string,
   log: (line: string) => void,
   limit: number,
-): Promise<Answer> {
+): Promise<Answer | undefined> {
+  const pid = runningDaemon(machine)
+  if (pid === undefined) return undefined
   log(`waiting for dockerd, process ${pid}`)
-  const answer = await waitForAnswer(address, limit)
-  if (answer) return answer
+  const answer = await waitForAnswer(address, limit, () => runningDaemon(machine) === undefined)
+  if (answer || runningDaemon(machine) === undefined) return answer
   throw failed(
     `dockerd runs as process ${pid} but does not answer at ${address}: end it (\`kill ${pid}\`), then repeat.`,
   )
 }
 
-/** The engine's answer, undefined when `limit` ms passed or `ended` aborted without one. */
+/** The engine's answer, undefined when `limit` ms passed or the daemon has ended without one. */
 async function waitForAnswer(
   address: string,
   limit: number,
-  ended?: AbortSignal,
+  hasEnded: () => boolean = () => false,
 ): Promise<Answer | undefined> {
   const deadline = Date.now() + limit
-  while (Date.now() < deadline && !ended?.aborted) {
+  while (Date.now() < deadline && !hasEnded()) {
     try {
       return await ping(address, Math.min(5000, deadline - Date.now()))
     } catch {
@@ -135,7 +143,10 @@ function runningDaemon(machine: Machine): number | undefined {
 /** After a kill or a reboot the process is gone, or its number belongs to something else by now. */
 function clearStalePid(machine: Machine, path: string, command: string): void {
   const pid = textAt(machine, path)?.trim()
-  if (pid === undefined || textAt(machine, `/proc/${pid}/comm`)?.trim() === command) return
+  if (pid === undefined) return
+  const [, name, state] = /\((.*)\) (\S)/.exec(textAt(machine, `/proc/${pid}/stat`) ?? '') ?? []
+  // A zombie is a process that ended and that nobody waits for, as happens where PID 1 is no init.
+  if (name === command && state !== 'Z' && state !== 'X') return
   rmSync(at(machine, path), { force: true })
 }
 
