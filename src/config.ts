@@ -15,6 +15,15 @@ export type Config = {
   /** An app is asleep when no lease was out for this long, ms. */
   sleepAfter: number
   upload: UploadLimits
+  build: BuildLimits
+}
+
+/** What one build may use. */
+export type BuildLimits = {
+  /** Bytes, /tmp included. */
+  memory: number
+  /** ms. */
+  timeout: number
 }
 
 /** Bounds of one upload. */
@@ -63,6 +72,10 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       maxEntries: read(env, 'DORMICE_UPLOAD_MAX_ENTRIES', '100000', parseCount, 'a whole number from 1 up'),
       maxExpansion: read(env, 'DORMICE_UPLOAD_MAX_EXPANSION', '50', parseCount, 'a whole number from 1 up'),
     }),
+    build: Object.freeze({
+      memory: read(env, 'DORMICE_BUILD_MEMORY', String(defaultBuildMemory()), parseBudget, 'a size of at least 32m, e.g. "1g"'),
+      timeout: read(env, 'DORMICE_BUILD_TIMEOUT', '15m', positive(parseDuration), 'a duration, e.g. "15m"'),
+    }),
   })
 }
 
@@ -93,6 +106,11 @@ function parseCount(text: string): number | undefined {
 function parseBudget(text: string): number | undefined {
   const bytes = parseSize(text)
   return bytes !== undefined && bytes >= 32 * 1024 * 1024 ? bytes : undefined
+}
+
+/** At most 2 GiB, and on a small machine half of what it has, so that a build leaves the running apps alone. */
+function defaultBuildMemory(): number {
+  return Math.min(2 * 1024 ** 3, Math.floor(totalmem() / 2))
 }
 
 function parseListen(text: string): Config['listen'] | undefined {

@@ -1,3 +1,5 @@
+import type { EventEmitter } from 'node:events'
+import type { LRUCache } from 'lru-cache'
 import type { LimitFunction } from 'p-limit'
 import type { Config } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -20,6 +22,8 @@ export type Context = {
   starts: LimitFunction
   /** The app's public address. */
   url: (app: string) => string
-  /** Called after every change of an app's state. */
-  changed: (app: string) => void
+  /** Containers that ended lately, and how. */
+  deaths: LRUCache<string, string>
+  /** Emits `change` with the app's name after every change of its state. */
+  changes: EventEmitter<{ change: [app: string] }>
 }

@@ -40,7 +40,6 @@ export class Instance implements Leasable, Keepable {
   #drain: Drain | undefined
   #waking: Promise<void> | undefined
   #wakeInfo: WakeInfo | undefined
-  #lastDeath: { container: string; how: string } | undefined
   #failures = 0
   #failure: Failure | undefined
   #deleted = false
@@ -236,7 +235,6 @@ export class Instance implements Leasable, Keepable {
 
   /** The engine says that a container ended. */
   died(container: string, how: string): void {
-    this.#lastDeath = { container, how }
     const running = this.#running
     if (running?.container !== container || this.#state !== 'awake') return
     void this.#line(async () => {
@@ -462,7 +460,8 @@ export class Instance implements Leasable, Keepable {
     this.#wakeInfo = wakeInfo
     this.#become('awake')
     // Its port answered, and it ended before this line was reached.
-    if (this.#lastDeath?.container === running.container) this.died(running.container, this.#lastDeath.how)
+    const how = this.#context.deaths.get(running.container)
+    if (how !== undefined) this.died(running.container, how)
   }
 
   #asleep(): void {
@@ -476,7 +475,7 @@ export class Instance implements Leasable, Keepable {
   #become(state: State): void {
     if (this.#state === state) return
     this.#state = state
-    this.#context.changed(this.name)
+    this.#context.changes.emit('change', this.name)
   }
 
   #readSettings(): EffectiveSettings {

@@ -3,6 +3,11 @@ export function containerName(host: string, app: string): string {
   return `dormice-${host}-${app}`
 }
 
+/** Name of the container that builds an app's release; the dots keep it apart from every app's name. */
+export function buildName(host: string, app: string): string {
+  return `dormice-${host}.build.${app}`
+}
+
 /** Immutable tag of a release's image. */
 export function releaseTag(host: string, app: string, number: number): string {
   return `dormice-${host}/${app}:r${number}`

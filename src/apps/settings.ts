@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Config } from '../config.ts'
 import type { AppSettings } from '../releases/manifest.ts'
 import type { ReleaseSpec } from '../store/records.ts'
@@ -27,7 +28,8 @@ export function effectiveSettings(
   const chosen = { ...release?.settings, ...app }
   return {
     memory: chosen.memory ?? 256 * MiB,
-    cpu: chosen.cpu ?? 1,
+    // The engine refuses more cores than the machine has.
+    cpu: Math.min(chosen.cpu ?? 1, availableParallelism()),
     pids: chosen.pids ?? 256,
     sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
     wakeTimeout: chosen.wakeTimeout ?? 30_000,

@@ -7,6 +7,9 @@ import { ready } from './ready.ts'
 import { effectiveSettings } from './settings.ts'
 import { graceSeconds } from './sleep.ts'
 
+/** Size of an instance's /tmp. */
+const tmpBytes = 64 * 1024 * 1024
+
 /** A container that runs and whose port answers. */
 export type Running = { container: string; upstream: Upstream }
 
@@ -95,7 +98,7 @@ function containerSpec({ config, store, url }: Context, launch: Launch): Contain
       DORMICE_APP: app.name,
       DORMICE_URL: url(app.name),
     },
-    limits: { memory, cpu, pids },
+    limits: { memory, cpu, pids, tmp: tmpBytes },
     confinement: release.spec.confinement,
     grace: graceSeconds,
   }

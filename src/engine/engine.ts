@@ -42,6 +42,8 @@ export type Limits = {
   /** Cores, may be a fraction. */
   cpu: number
   pids: number
+  /** Bytes of /tmp, which is memory and counts as such. */
+  tmp: number
 }
 
 /** What a container may do. `confined`: our runtimes, no capability at all. `image`: strangers' images. */

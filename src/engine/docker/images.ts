@@ -6,6 +6,7 @@ import { messageOf } from '../../problem.ts'
 import type { Image, Labels, Limits } from '../engine.ts'
 import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.ts'
 import { bounded, statusOf } from './client.ts'
+import { networkName } from './network.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { ProgressError, readProgress } from './progress.ts'
 
@@ -114,6 +115,7 @@ export async function build(
       cpuperiod: 100_000,
       cpuquota: Math.round(limits.cpu * 100_000),
       buildargs: options.args ?? {},
+      networkmode: networkName,
       forcerm: true,
       ...(options.signal ? { abortSignal: options.signal } : {}),
     })

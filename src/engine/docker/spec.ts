@@ -42,7 +42,7 @@ export function containerOptions(spec: ContainerSpec, network: string): Containe
         { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
         { Name: 'core', Soft: 0, Hard: 0 },
       ],
-      Tmpfs: { '/tmp': 'rw,nosuid,nodev,mode=1777,size=64m' },
+      Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${spec.limits.tmp}` },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '2m', 'max-file': '2' } },
       RestartPolicy: { Name: 'no' },
       ...(spec.cache

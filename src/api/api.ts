@@ -1,0 +1,33 @@
+import type { RequestListener } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { Problem } from '../problem.ts'
+import { appRoutes } from './apps.ts'
+import { bearerToken } from './auth.ts'
+import { envRoutes } from './env.ts'
+import { logRoutes } from './logs.ts'
+import { problemHandler } from './problems.ts'
+import { releaseRoutes } from './releases.ts'
+import type { Services } from './services.ts'
+import { snapshotRoutes } from './snapshots.ts'
+
+/** The control API: `dormice.<domain>`. Nothing but `/healthz` answers without a token. */
+export function createApi(services: Services): RequestListener {
+  const { context, version } = services
+  const api = new OpenAPIHono()
+  api.onError(problemHandler(context.log))
+  api.notFound(c => {
+    throw new Problem({
+      code: 'unknown_path',
+      status: 404,
+      detail: `there is no ${c.req.method} ${c.req.path.slice(0, 200)}; GET /v1/openapi.json lists what there is`,
+    })
+  })
+  api.get('/healthz', c => c.json({ status: 'ok', version }))
+  api.use('/v1/*', bearerToken(context))
+  for (const routes of [appRoutes, releaseRoutes, snapshotRoutes, envRoutes, logRoutes]) {
+    api.route('/', routes(services) as OpenAPIHono)
+  }
+  api.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Dormice', version } })
+  return getRequestListener(api.fetch, { overrideGlobalObjects: false })
+}

@@ -1,0 +1,68 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { readLog } from '../apps/log-stream.ts'
+import { parseDuration } from '../releases/manifest.ts'
+import { Problem } from '../problem.ts'
+import { appParam, problems, validationHook } from './openapi.ts'
+import type { Services } from './services.ts'
+import { LogLineShape } from './shapes.ts'
+
+const query = z.object({
+  follow: z.enum(['true', 'false', '1', '0', '']).optional(),
+  since: z.string().optional().openapi({ description: 'ISO 8601 time, or a duration back from now, e.g. 10m' }),
+  tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
+})
+
+/** `/v1/apps/:app/logs`: log lines across sleeps, one JSON object a line. */
+export function logRoutes({ context, apps }: Services): OpenAPIHono {
+  const routes = new OpenAPIHono({ defaultHook: validationHook })
+  routes.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/apps/{app}/logs',
+      summary: 'Log lines across sleeps, one JSON object a line',
+      request: { params: appParam, query },
+      responses: {
+        200: { description: 'Lines', content: { 'application/x-ndjson': { schema: LogLineShape } } },
+        ...problems,
+      },
+    }),
+    c => {
+      const instance = apps.get(c.req.valid('param').app)
+      const { follow, since, tail } = c.req.valid('query')
+      const left = new AbortController()
+      const lines = readLog(context, instance, {
+        since: since === undefined ? undefined : toTime(since, context.now()),
+        tail,
+        follow: follow !== undefined && follow !== 'false' && follow !== '0',
+        signal: left.signal,
+      })
+      const encoder = new TextEncoder()
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          const { value, done } = await lines.next()
+          if (done) return controller.close()
+          const line = { ...value, at: new Date(value.at).toISOString() }
+          controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`))
+        },
+        cancel() {
+          left.abort()
+        },
+      })
+      return new Response(body, {
+        headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' },
+      }) as never
+    },
+  )
+  return routes
+}
+
+function toTime(text: string, now: number): number {
+  const ago = parseDuration(text)
+  const at = ago === undefined ? Date.parse(text) : now - ago
+  if (!Number.isNaN(at)) return at
+  throw new Problem({
+    code: 'invalid_request',
+    status: 400,
+    detail: `since="${text.slice(0, 60)}" is not a time; accepted: ISO 8601, or a duration such as 10m`,
+  })
+}

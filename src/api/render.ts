@@ -1,0 +1,44 @@
+import { effectiveSettings } from '../apps/settings.ts'
+import type { Context } from '../apps/context.ts'
+import type { Instance } from '../apps/instance.ts'
+import type { App, Release, Snapshot } from '../store/records.ts'
+import type { AppShape, ReleaseShape, SnapshotShape } from './shapes.ts'
+
+const iso = (ms: number) => new Date(ms).toISOString()
+
+export function renderApp(context: Context, app: App, instance: Instance): AppShape {
+  const spec = context.store.launch(app.name)?.release.spec
+  const { leases, waiting } = instance.load
+  const failure = instance.failure
+  return {
+    name: app.name,
+    url: context.url(app.name),
+    state: instance.state,
+    runtime: spec?.runtime ?? null,
+    release: app.release,
+    snapshot: app.snapshot,
+    createdAt: iso(app.createdAt),
+    lastUsedAt: instance.lastUsed === undefined ? null : iso(instance.lastUsed),
+    requests: { running: leases, waiting },
+    settings: effectiveSettings(context.config, app.settings, spec),
+    failure: failure
+      ? { at: iso(failure.at), message: failure.message, log: failure.lastLines, retryAt: iso(failure.retryAt) }
+      : null,
+  }
+}
+
+export function renderRelease(release: Release, app: App | undefined): ReleaseShape {
+  const { number, createdAt, spec } = release
+  return {
+    app: release.app,
+    number,
+    current: app?.release === number,
+    runtime: spec.runtime,
+    createdAt: iso(createdAt),
+    source: spec.source,
+  }
+}
+
+export function renderSnapshot(snapshot: Snapshot, app: App): SnapshotShape {
+  return { ...snapshot, current: app.snapshot === snapshot.number, createdAt: iso(snapshot.createdAt) }
+}

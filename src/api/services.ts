@@ -1,0 +1,6 @@
+import type { Apps } from '../apps/apps.ts'
+import type { Context } from '../apps/context.ts'
+import type { Deployer } from '../releases/deploy.ts'
+
+/** What the API's resources act on. */
+export type Services = { context: Context; apps: Apps; deployer: Deployer; version: string }

@@ -1,0 +1,175 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { Readable } from 'node:stream'
+import { pack } from 'tar-stream'
+import type { Config } from '../config.ts'
+import { BuildFailed, type ContainerSpec, type Engine, type Image, type Labels, PullFailed } from '../engine/engine.ts'
+import { buildName } from '../apps/naming.ts'
+import { Problem } from '../problem.ts'
+import { buildEnv } from '../setup/images/build-env.ts'
+import type { BuildLog } from './build-log.ts'
+import type { Plan } from './runtime.ts'
+
+/** The user of our runtimes, who owns the app's files. */
+export const appUser = { uid: 1000, gid: 1000 }
+
+/** What a build needs from its surroundings. */
+export type Builder = {
+  engine: Engine
+  config: Config
+  /** Reference of each runtime's image on the engine. */
+  runtimes: Readonly<Record<'node' | 'python' | 'static', string>>
+  /** Path of the machine's bundle of certificate authorities, if it has one. */
+  caBundle: string | undefined
+}
+
+/** What is to be built. */
+export type Build = {
+  app: string
+  plan: Plan
+  /** Plain tar of the app's folder, its paths under the given prefix; owner as given. */
+  files: (options: { prefix: string; uid: number; gid: number }) => Readable
+  tag: string
+  labels: Labels
+  /** Owner of the package cache: packages of one account never reach another's builds. */
+  account: string
+}
+
+/**
+ * Makes a release's image of an upload. A runtime's build runs in a container of its own, as the app's user,
+ * and what is left there is the image; a `Dockerfile` is the engine's to build.
+ *
+ * @throws {Problem} 422 `build_failed` with the last lines of the log; 408 `build_timeout`
+ */
+export async function build(builder: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(builder.config.build.timeout)])
+  try {
+    return job.plan.runtime === 'dockerfile'
+      ? await buildDockerfile(builder, job, log, limited)
+      : await buildInContainer(builder, job, log, limited)
+  } catch (error) {
+    if (limited.aborted && !signal.aborted) throw timedOut(builder.config.build.timeout, log)
+    throw error
+  }
+}
+
+/** Makes a release's image of a given one: the same layers, our labels. */
+export async function buildFromImage(
+  { engine, config }: Builder,
+  { reference, app, tag, labels }: { reference: string; app: string; tag: string; labels: Labels },
+  log: BuildLog,
+): Promise<Image> {
+  const image = await engine.pull(reference, log.line).catch(error => {
+    if (!(error instanceof PullFailed)) throw error
+    throw new Problem({ code: 'image_not_found', status: 422, detail: error.message, cause: error })
+  })
+  // The command is never run: the container is only committed.
+  const id = await engine.create({ ...buildSpec(config, app, labels, image.id, ['true']), confinement: 'image' })
+  try {
+    return { ...(await engine.commit(id, { tag, labels, secrets: [] })), command: image.command }
+  } finally {
+    await engine.remove(id)
+  }
+}
+
+function buildDockerfile({ engine, config }: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+  const files = job.files({ prefix: '', uid: 0, gid: 0 })
+  const limits = buildLimits(config)
+  return engine
+    .build(files, { tag: job.tag, labels: job.labels, limits, log: log.line, signal })
+    .catch(error => {
+      if (!(error instanceof BuildFailed)) throw error
+      log.line(error.message)
+      throw failed(error.message, log)
+    })
+}
+
+async function buildInContainer(builder: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+  const { engine, config, runtimes } = builder
+  const { runtime, build: command } = job.plan
+  const base = runtimes[runtime as keyof typeof runtimes]
+  // The build's environment goes in by `env`, because the container's own would end up in the image's config.
+  const env = Object.entries(buildEnv()).map(([key, value]) => `${key}=${value}`)
+  const argv = command === undefined ? ['true'] : ['/usr/bin/env', ...env, 'sh', '-c', command]
+  const spec = buildSpec(config, job.app, job.labels, base, argv)
+  const cache = { volume: cacheVolume(job.labels.host, job.account), path: '/cache' }
+  const id = await engine.create(command === undefined ? spec : { ...spec, cache })
+  try {
+    await engine.put(id, '/', job.files({ prefix: 'app/', ...appUser }))
+    signal.throwIfAborted()
+    if (command !== undefined) {
+      if (builder.caBundle !== undefined) await engine.put(id, '/cache', await caTar(builder.caBundle))
+      await runBuild(engine, id, log, signal)
+    }
+    return await engine.commit(id, { tag: job.tag, labels: job.labels, secrets: [] })
+  } finally {
+    await engine.remove(id)
+  }
+}
+
+async function runBuild(engine: Engine, id: string, log: BuildLog, signal: AbortSignal): Promise<void> {
+  await engine.run(id)
+  for await (const line of engine.logs(id, { follow: true, signal })) log.line(line.text)
+  signal.throwIfAborted()
+  const exit = await engine.wait(id, signal)
+  if (exit.oomKilled) throw failed('it was killed for using more memory than a build may (DORMICE_BUILD_MEMORY)', log)
+  if (exit.code !== 0) throw failed(`it ended with exit code ${exit.code}`, log)
+}
+
+function failed(how: string, log: BuildLog): Problem {
+  return new Problem({
+    code: 'build_failed',
+    status: 422,
+    detail: `the build failed: ${how}; the app is as it was before`,
+    data: { log: log.tail },
+  })
+}
+
+function timedOut(timeout: number, log: BuildLog): Problem {
+  return new Problem({
+    code: 'build_timeout',
+    status: 422,
+    detail: `the build did not end within ${timeout / 1000} s (DORMICE_BUILD_TIMEOUT); the app is as it was before`,
+    data: { log: log.tail },
+  })
+}
+
+function buildSpec(
+  config: Config,
+  app: string,
+  labels: Labels,
+  image: string,
+  command: readonly string[],
+): ContainerSpec {
+  return {
+    name: buildName(labels.host, app),
+    image,
+    labels: { ...labels, role: 'build' },
+    command,
+    env: {},
+    limits: buildLimits(config),
+    confinement: 'confined',
+    grace: 0,
+  }
+}
+
+function buildLimits({ build: { memory } }: Config): ContainerSpec['limits'] {
+  return { memory, cpu: availableParallelism(), pids: 2048, tmp: Math.floor(memory / 2) }
+}
+
+/** Volume of an account's package cache. */
+export function cacheVolume(host: string, account: string): string {
+  return `dormice-${host}-cache-${account}`
+}
+
+async function caTar(path: string): Promise<Readable> {
+  const { size } = await stat(path)
+  const tar = pack()
+  const entry = tar.entry({ name: 'ca.pem', size, mode: 0o644 }, error => {
+    if (error) tar.destroy(error)
+    else tar.finalize()
+  })
+  createReadStream(path).pipe(entry)
+  return Readable.from(tar)
+}

@@ -1,0 +1,185 @@
+import type { Readable } from 'node:stream'
+import { join } from 'node:path'
+import type { Apps } from '../apps/apps.ts'
+import type { Context } from '../apps/context.ts'
+import { stateWouldBeLost } from '../apps/instance.ts'
+import { isAppName, releaseTag } from '../apps/naming.ts'
+import type { Image, Labels } from '../engine/engine.ts'
+import { messageOf, Problem } from '../problem.ts'
+import type { Release, ReleaseSpec } from '../store/records.ts'
+import { type Builder, build, buildFromImage } from './build.ts'
+import { BuildLog, buildLogPath } from './build-log.ts'
+import { detectPlan } from './detect.ts'
+import type { Manifest } from './manifest.ts'
+import type { Plan } from './runtime.ts'
+import { receiveUpload } from './upload/receive.ts'
+import { repackUpload } from './upload/repack.ts'
+import { scanUpload } from './upload/scan.ts'
+
+/** How far a deploy has come, for whoever waits for it. */
+export type Progress = {
+  step(step: 'received' | 'detected' | 'building' | 'saving' | 'switching', detail: string): void
+  /** A line of the build's output. */
+  log(line: string): void
+}
+
+export type UploadOptions = {
+  /** Drop what the app wrote itself. */
+  fresh: boolean
+  /** File name and media type the caller gave, for uploads of a single file. */
+  filename?: string | undefined
+  contentType?: string | undefined
+}
+
+/** Owner of everything until accounts exist. */
+const account = 'admin'
+
+/** What makes a release's image, once the release has a number. */
+type Maker = (release: { tag: string; labels: Labels }, log: BuildLog) => Promise<{ image: Image; spec: ReleaseSpec }>
+
+/** Turns uploads and images into releases, and releases into what the app runs. */
+export class Deployer {
+  readonly #context: Context
+  readonly #apps: Apps
+  readonly #builder: Builder
+  readonly #running = new Set<string>()
+
+  constructor(context: Context, apps: Apps, builder: Builder) {
+    this.#context = context
+    this.#apps = apps
+    this.#builder = builder
+  }
+
+  /**
+   * Deploys an upload: receive, check, detect, build, switch. Until the switch nothing of the app changes.
+   * When the signal aborts before the switch, the deploy is given up.
+   *
+   * @throws {Problem} saying what was wrong with the upload, the build or the start
+   */
+  async upload(app: string, body: Readable, options: UploadOptions, progress: Progress, signal: AbortSignal): Promise<Release> {
+    using _turn = this.#begin(app)
+    const { config } = this.#context
+    const limits = config.upload
+    await using upload = await receiveUpload(body, {
+      dir: join(config.data, 'uploads'),
+      maxBytes: limits.maxBytes,
+      signal,
+    })
+    const scan = await scanUpload(upload.path, { limits, ...options })
+    progress.step('received', `${scan.entries} files, ${upload.bytes} bytes`)
+    const { plan, manifest } = detectPlan(scan.files)
+    progress.step('detected', plan.runtime)
+    await this.#refuseToLoseState(app, options.fresh)
+    return await this.#deploy(app, options, progress, signal, async (release, log) => {
+      progress.step('building', plan.build ?? 'nothing to build')
+      const files = (target: { prefix: string; uid: number; gid: number }) => repackUpload(upload.path, scan, target)
+      const image = await build(this.#builder, { app, plan, files, account, ...release }, log, signal)
+      const source = { kind: 'upload' as const, sha256: upload.sha256, bytes: upload.bytes }
+      return { image, spec: toSpec(plan, manifest, image, source) }
+    })
+  }
+
+  /** Deploys an image that is on the engine or that a registry gives. */
+  async image(app: string, reference: string, options: { fresh: boolean }, progress: Progress, signal: AbortSignal): Promise<Release> {
+    using _turn = this.#begin(app)
+    await this.#refuseToLoseState(app, options.fresh)
+    return await this.#deploy(app, options, progress, signal, async ({ tag, labels }, log) => {
+      progress.step('building', `image ${reference}`)
+      const image = await buildFromImage(this.#builder, { reference, app, tag, labels }, log)
+      if (image.volumes.length > 0) {
+        log.line(`note: the image declares ${image.volumes.join(', ')} as volumes: what is written there is not kept`)
+      }
+      const plan: Plan = { runtime: 'image', build: undefined, start: undefined, port: undefined, env: {} }
+      return { image, spec: toSpec(plan, {}, image, { kind: 'image', reference }) }
+    })
+  }
+
+  async #deploy(app: string, { fresh }: { fresh: boolean }, progress: Progress, signal: AbortSignal, make: Maker): Promise<Release> {
+    const { store, engine, config, now, log } = this.#context
+    // Clearing up after a crash removes images that the store does not name: ours is one until the switch.
+    await this.#apps.settled
+    const known = store.app(app)
+    if (known?.deletedAt) throw beingDeleted(app)
+    const number = store.nextRelease(app)
+    const tag = releaseTag(store.hostId, app, number)
+    const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
+    try {
+      await using buildLog = await BuildLog.open(buildLogPath(config.data, app, number), progress.log)
+      const { spec } = await make({ tag, labels }, buildLog)
+      signal.throwIfAborted()
+      progress.step('switching', `release ${number}`)
+      const release: Release = { app, number, createdAt: now(), image: tag, spec }
+      store.createApp(app, now())
+      await this.#apps.instance(app).replace(release, { fresh })
+      log.info('released', { app, release: number, runtime: spec.runtime })
+      return release
+    } catch (error) {
+      await engine.removeImage(tag).catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
+      // The first deploy failed: there is no app yet.
+      if (!known && store.app(app)?.release === null) await this.#apps.delete(app)
+      throw error
+    }
+  }
+
+  /** One deploy of an app at a time. */
+  #begin(app: string): Disposable {
+    if (!isAppName(app)) throw badName(app)
+    if (this.#running.has(app)) {
+      throw new Problem({
+        code: 'deploy_in_progress',
+        status: 409,
+        detail: `another deploy of ${app} is running; wait for it to end`,
+        retryAfter: 5,
+      })
+    }
+    this.#running.add(app)
+    return { [Symbol.dispose]: () => this.#running.delete(app) }
+  }
+
+  /** Says early, before a build, what the switch would refuse; the switch looks again. */
+  async #refuseToLoseState(app: string, fresh: boolean): Promise<void> {
+    if (fresh) return
+    const launch = this.#context.store.launch(app)
+    if (!launch || launch.release.spec.state === 'discard') return
+    const container = this.#apps.find(app)?.container
+    const unsaved = container === undefined ? [] : await this.#context.engine.changes(container)
+    if (launch.app.snapshot !== null || unsaved.length > 0) throw stateWouldBeLost(app)
+  }
+}
+
+function toSpec(plan: Plan, manifest: Manifest, image: Image, source: ReleaseSpec['source']): ReleaseSpec {
+  const strange = plan.runtime === 'image' || plan.runtime === 'dockerfile'
+  const command = plan.start ?? image.command
+  if (command.length === 0) {
+    throw new Problem({
+      code: 'no_command',
+      status: 422,
+      detail: 'the image has neither ENTRYPOINT nor CMD, so there is nothing to run; set one, or "start" in dormice.json',
+    })
+  }
+  const { $schema, runtime, build: _, start, port, health, state, ...settings } = manifest
+  return {
+    runtime: plan.runtime,
+    command,
+    port: plan.port ?? (strange ? image.ports[0] : undefined) ?? 8080,
+    env: plan.env,
+    confinement: strange ? 'image' : 'confined',
+    health,
+    state: state ?? 'keep',
+    settings,
+    source,
+  }
+}
+
+/** What the name of an app may be, in one sentence. */
+export function badName(app: string): Problem {
+  return new Problem({
+    code: 'invalid_app_name',
+    status: 400,
+    detail: `"${app.slice(0, 60)}" cannot name an app; accepted: 1 to 40 of a-z, 0-9 and "-", not at its ends; dormice, www and hooks are reserved`,
+  })
+}
+
+function beingDeleted(app: string): Problem {
+  return new Problem({ code: 'being_deleted', status: 409, detail: `${app} is being deleted; try again in a moment`, retryAfter: 2 })
+}
