@@ -32,6 +32,8 @@ export async function buildImage(
       labels: { 'dormice.role': 'runtime' },
       rm: true,
       forcerm: true,
+      // Our own Dockerfiles: what the machine reaches, a local proxy or mirror included, they must reach too.
+      networkmode: 'host',
       abortSignal: broken.signal,
     }
     await readProgress(await docker.buildImage(context, options))
