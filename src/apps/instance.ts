@@ -233,17 +233,26 @@ export class Instance implements Leasable, Keepable {
     return this.#line(() => this.#recover(container))
   }
 
-  /** The engine says that a container ended. */
+  /** The engine says that a container ended: a hint, for it may be an end from before the container ran again. */
   died(container: string, how: string): void {
     const running = this.#running
     if (running?.container !== container || this.#state !== 'awake') return
     void this.#line(async () => {
-      if (this.#running !== running) return
+      if (this.#running !== running || (await this.#runs(container))) return
       this.#context.log.warn('app_died', { app: this.name, how })
       await this.#crashed(container, how, this.#context.now() - running.since)
     }).catch(error =>
       this.#context.log.error('crash_not_settled', { app: this.name, error: messageOf(error) }),
     )
+  }
+
+  async #runs(container: string): Promise<boolean> {
+    try {
+      return (await this.#context.engine.container(container)).state === 'running'
+    } catch (error) {
+      if (error instanceof NotFound) return false
+      throw error
+    }
   }
 
   #wakeOrWait(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { Change, Container, ContainerSpec, ContainerState, Exit, LogLine } from '../engine.ts'
 import { NotFound } from '../engine.ts'
+import { withoutMountPoints } from './artifacts.ts'
 import { bounded, statusOf } from './client.ts'
 import { readFrames } from './frames.ts'
 import { ownedBy, readLabels } from './labels.ts'
@@ -85,10 +86,12 @@ export async function list(docker: Docker, host: string): Promise<Container[]> {
 
 export async function changes(docker: Docker, id: string): Promise<Change[]> {
   const kinds = ['changed', 'added', 'deleted'] as const
-  const found: { Path: string; Kind: number }[] | null = await bounded('list changes', 120_000, () =>
+  // Where nothing changed the engine answers `null`, which dockerode hands on as the answer's bytes.
+  const found: { Path: string; Kind: number }[] | Buffer = await bounded('list changes', 120_000, () =>
     docker.getContainer(id).changes(),
   )
-  return (found ?? []).map(({ Path, Kind }) => ({ path: Path, kind: kinds[Kind] ?? 'changed' }))
+  if (!Array.isArray(found)) return []
+  return withoutMountPoints(found.map(({ Path, Kind }) => ({ path: Path, kind: kinds[Kind] ?? 'changed' })))
 }
 
 /** Bounded by the upload's own limits times a slow disk, not tightly: it streams. */
