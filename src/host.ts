@@ -52,7 +52,12 @@ export const version: string = JSON.parse(readFileSync(join(packageRoot, 'packag
  * The composition root: builds everything by hand, starts it, and stops it when disposed of. Resolves when the
  * edge listens and what a crash may have left is put right.
  */
-export async function startHost({ config, runtimes, caBundle, log = createLog() }: HostOptions): Promise<Host> {
+export async function startHost({
+  config,
+  runtimes,
+  caBundle,
+  log = createLog(),
+}: HostOptions): Promise<Host> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   const file = join(config.data, 'dormice.db')
   const first = !existsSync(file)
@@ -112,7 +117,11 @@ export async function startHost({ config, runtimes, caBundle, log = createLog() 
  * Follows the engine's events until the signal aborts. Events are hints: after every (re)connection what runs is
  * looked at anew. `firstTry` resolves when the first connection succeeded or failed.
  */
-function watch(context: Context, apps: Apps, signal: AbortSignal): { firstTry: Promise<void>; done: Promise<void> } {
+function watch(
+  context: Context,
+  apps: Apps,
+  signal: AbortSignal,
+): { firstTry: Promise<void>; done: Promise<void> } {
   const { engine, log } = context
   const firstTry = Promise.withResolvers<void>()
   let reconciled = false
@@ -143,7 +152,9 @@ async function sleepAll(context: Context, apps: Apps): Promise<void> {
     atOnce(() =>
       instance
         .sleep('shutdown')
-        .catch(error => context.log.warn('not_asleep_at_shutdown', { app: instance.name, error: messageOf(error) })),
+        .catch(error =>
+          context.log.warn('not_asleep_at_shutdown', { app: instance.name, error: messageOf(error) }),
+        ),
     ),
   )
   let timer: NodeJS.Timeout | undefined

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { dashboard } from '../dashboard/pages.ts'
 import { Problem } from '../problem.ts'
 import { appRoutes } from './apps.ts'
 import { bearerToken } from './auth.ts'
@@ -11,7 +12,7 @@ import { releaseRoutes } from './releases.ts'
 import type { Services } from './services.ts'
 import { snapshotRoutes } from './snapshots.ts'
 
-/** The control API: `dormice.<domain>`. Nothing but `/healthz` answers without a token. */
+/** The control API: `dormice.<domain>`. Nothing of the API but `/healthz` answers without a token. */
 export function createApi(services: Services): RequestListener {
   const { context, version } = services
   const api = new OpenAPIHono()
@@ -28,6 +29,7 @@ export function createApi(services: Services): RequestListener {
   for (const routes of [appRoutes, releaseRoutes, snapshotRoutes, envRoutes, logRoutes]) {
     api.route('/', routes(services) as OpenAPIHono)
   }
+  api.route('/', dashboard())
   api.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Dormice', version } })
   return getRequestListener(api.fetch, { overrideGlobalObjects: false })
 }

@@ -46,7 +46,10 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
       summary: 'Change settings; limits apply from the next wake. null: back to the default',
       request: {
         params: appParam,
-        body: { required: true, content: { 'application/json': { schema: z.record(z.string(), z.unknown()) } } },
+        body: {
+          required: true,
+          content: { 'application/json': { schema: z.record(z.string(), z.unknown()) } },
+        },
       },
       responses: { 200: json('The app', AppShape), ...problems },
     }),

@@ -12,7 +12,8 @@ export function bearerToken({ store }: { store: Pick<Store, 'tokenName'> }): Mid
       throw new Problem({
         code: 'unauthorized',
         status: 401,
-        detail: 'this needs a token: send "Authorization: Bearer <token>"; the admin token is in <data>/admin-token',
+        detail:
+          'this needs a token: send "Authorization: Bearer <token>"; the admin token is in <data>/admin-token',
       })
     }
     await next()

@@ -10,8 +10,13 @@ const maxValueBytes = 64 * 1024
 const Key = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'accepted: letters, digits and "_", not starting with a digit')
-  .refine(key => !['PORT', 'DORMICE_APP', 'DORMICE_URL'].includes(key), 'PORT, DORMICE_APP and DORMICE_URL are set by Dormice')
-const keyParam = appParam.extend({ key: Key.openapi({ param: { name: 'key', in: 'path' }, example: 'API_KEY' }) })
+  .refine(
+    key => !['PORT', 'DORMICE_APP', 'DORMICE_URL'].includes(key),
+    'PORT, DORMICE_APP and DORMICE_URL are set by Dormice',
+  )
+const keyParam = appParam.extend({
+  key: Key.openapi({ param: { name: 'key', in: 'path' }, example: 'API_KEY' }),
+})
 
 /** `/v1/apps/:app/env`: environment; values are write-only. */
 export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIHono {
@@ -27,7 +32,9 @@ export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIH
     }),
     c => {
       const { name } = apps.get(c.req.valid('param').app)
-      const env = store.envKeys(name).map(({ key, updatedAt }) => ({ key, updatedAt: new Date(updatedAt).toISOString() }))
+      const env = store
+        .envKeys(name)
+        .map(({ key, updatedAt }) => ({ key, updatedAt: new Date(updatedAt).toISOString() }))
       return c.json({ env }, 200)
     },
   )
@@ -39,7 +46,10 @@ export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIH
       summary: 'Set a variable; applies from the next wake',
       request: {
         params: keyParam,
-        body: { required: true, content: { 'application/json': { schema: z.object({ value: z.string() }).strict() } } },
+        body: {
+          required: true,
+          content: { 'application/json': { schema: z.object({ value: z.string() }).strict() } },
+        },
       },
       responses: { 204: { description: 'Set' }, ...problems },
     }),
@@ -69,7 +79,11 @@ export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIH
     c => {
       const { app, key } = c.req.valid('param')
       if (!store.unsetEnv(apps.get(app).name, key)) {
-        throw new Problem({ code: 'unknown_env_key', status: 404, detail: `${app} has no environment variable ${key}` })
+        throw new Problem({
+          code: 'unknown_env_key',
+          status: 404,
+          detail: `${app} has no environment variable ${key}`,
+        })
       }
       return c.body(null, 204)
     },

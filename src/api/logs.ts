@@ -1,14 +1,17 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { readLog } from '../apps/log-stream.ts'
-import { parseDuration } from '../releases/manifest.ts'
 import { Problem } from '../problem.ts'
+import { parseDuration } from '../releases/manifest.ts'
 import { appParam, problems, validationHook } from './openapi.ts'
 import type { Services } from './services.ts'
 import { LogLineShape } from './shapes.ts'
 
 const query = z.object({
   follow: z.enum(['true', 'false', '1', '0', '']).optional(),
-  since: z.string().optional().openapi({ description: 'ISO 8601 time, or a duration back from now, e.g. 10m' }),
+  since: z
+    .string()
+    .optional()
+    .openapi({ description: 'ISO 8601 time, or a duration back from now, e.g. 10m' }),
   tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
 })
 

@@ -3,7 +3,9 @@ import { Problem } from '../problem.ts'
 import { ProblemShape } from './shapes.ts'
 
 /** The path parameter of everything below `/v1/apps/:app`. */
-export const appParam = z.object({ app: z.string().openapi({ param: { name: 'app', in: 'path' }, example: 'hello' }) })
+export const appParam = z.object({
+  app: z.string().openapi({ param: { name: 'app', in: 'path' }, example: 'hello' }),
+})
 
 /** A JSON answer for a route's `responses`. */
 export function json<T extends z.ZodType>(description: string, schema: T) {

@@ -20,8 +20,15 @@ export function toProblem(error: unknown, log: Log): Problem {
       retryAfter: 5,
     })
   }
-  log.error('unexpected_error', { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined })
-  return new Problem({ code: 'internal', status: 500, detail: 'something went wrong in Dormice; the host’s log says what' })
+  log.error('unexpected_error', {
+    error: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  })
+  return new Problem({
+    code: 'internal',
+    status: 500,
+    detail: 'something went wrong in Dormice; the host’s log says what',
+  })
 }
 
 /** A problem as the API writes it. */

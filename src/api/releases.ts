@@ -1,8 +1,8 @@
 import type { HttpBindings } from '@hono/node-server'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { Problem } from '../problem.ts'
 import type { Progress } from '../releases/deploy.ts'
 import type { Release } from '../store/records.ts'
-import { Problem } from '../problem.ts'
 import { appParam, json, problems, validationHook } from './openapi.ts'
 import { toDocument, toProblem } from './problems.ts'
 import { renderRelease } from './render.ts'
@@ -15,7 +15,11 @@ const ImageBody = z.object({ image: z.string().min(1).max(500) }).strict()
 const maxJsonBytes = 64 * 1024
 
 /** `/v1/apps/:app/releases`: deploy, and the code side of the timeline. */
-export function releaseRoutes({ context, apps, deployer }: Services): OpenAPIHono<{ Bindings: HttpBindings }> {
+export function releaseRoutes({
+  context,
+  apps,
+  deployer,
+}: Services): OpenAPIHono<{ Bindings: HttpBindings }> {
   const { store, log } = context
   const routes = new OpenAPIHono<{ Bindings: HttpBindings }>({ defaultHook: validationHook })
 
@@ -35,7 +39,10 @@ export function releaseRoutes({ context, apps, deployer }: Services): OpenAPIHon
   )
 
   const query = z.object({
-    fresh: z.enum(['true', 'false', '1', '0', '']).optional().openapi({ description: 'drop what the app wrote itself' }),
+    fresh: z
+      .enum(['true', 'false', '1', '0', ''])
+      .optional()
+      .openapi({ description: 'drop what the app wrote itself' }),
     filename: z.string().max(255).optional().openapi({ description: 'name of a single-file upload' }),
   })
   routes.openapi(
@@ -60,7 +67,8 @@ export function releaseRoutes({ context, apps, deployer }: Services): OpenAPIHon
       const gone = new AbortController()
       outgoing.once('close', () => gone.abort(new Error('the client left')))
       const deploy = async (progress: Progress): Promise<Release> => {
-        if (!isJson(options.contentType)) return deployer.upload(app, incoming, options, progress, gone.signal)
+        if (!isJson(options.contentType))
+          return deployer.upload(app, incoming, options, progress, gone.signal)
         const { image } = parseImageBody(await readSmall(incoming))
         return deployer.image(app, image, options, progress, gone.signal)
       }
@@ -71,13 +79,22 @@ export function releaseRoutes({ context, apps, deployer }: Services): OpenAPIHon
       return new Response(
         streamEvents(async send => {
           try {
-            const release = await deploy({ step: (step, detail) => send({ step, detail }), log: line => send({ log: line }) })
+            const release = await deploy({
+              step: (step, detail) => send({ step, detail }),
+              log: line => send({ log: line }),
+            })
             send({ release: renderRelease(release, store.app(app)), url: context.url(app) })
           } catch (error) {
             send({ error: toDocument(toProblem(error, log)) })
           }
         }),
-        { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store', 'x-accel-buffering': 'no' } },
+        {
+          headers: {
+            'content-type': 'application/x-ndjson',
+            'cache-control': 'no-store',
+            'x-accel-buffering': 'no',
+          },
+        },
       ) as never
     },
   )
@@ -86,7 +103,9 @@ export function releaseRoutes({ context, apps, deployer }: Services): OpenAPIHon
 }
 
 /** A body of one JSON line an event. Lines that nobody reads are dropped with the connection. */
-function streamEvents(run: (send: (event: DeployEvent) => void) => Promise<void>): ReadableStream<Uint8Array> {
+function streamEvents(
+  run: (send: (event: DeployEvent) => void) => Promise<void>,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let open = true
   return new ReadableStream({
@@ -122,7 +141,11 @@ async function readSmall(body: AsyncIterable<Buffer>): Promise<string> {
   for await (const chunk of body) {
     bytes += chunk.length
     if (bytes > maxJsonBytes) {
-      throw new Problem({ code: 'body_too_large', status: 413, detail: `a JSON body may have ${maxJsonBytes} bytes` })
+      throw new Problem({
+        code: 'body_too_large',
+        status: 413,
+        detail: `a JSON body may have ${maxJsonBytes} bytes`,
+      })
     }
     chunks.push(chunk)
   }

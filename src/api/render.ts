@@ -1,6 +1,6 @@
-import { effectiveSettings } from '../apps/settings.ts'
 import type { Context } from '../apps/context.ts'
 import type { Instance } from '../apps/instance.ts'
+import { effectiveSettings } from '../apps/settings.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
 import type { AppShape, ReleaseShape, SnapshotShape } from './shapes.ts'
 
@@ -22,7 +22,12 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     requests: { running: leases, waiting },
     settings: effectiveSettings(context.config, app.settings, spec),
     failure: failure
-      ? { at: iso(failure.at), message: failure.message, log: failure.lastLines, retryAt: iso(failure.retryAt) }
+      ? {
+          at: iso(failure.at),
+          message: failure.message,
+          log: failure.lastLines,
+          retryAt: iso(failure.retryAt),
+        }
       : null,
   }
 }

@@ -42,7 +42,8 @@ export class Apps {
   /** @throws {Problem} 404 `unknown_app` */
   get(app: string): Instance {
     const instance = this.#instances.get(app)
-    if (!instance) throw new Problem({ code: 'unknown_app', status: 404, detail: `there is no app ${app.slice(0, 60)}` })
+    if (!instance)
+      throw new Problem({ code: 'unknown_app', status: 404, detail: `there is no app ${app.slice(0, 60)}` })
     return instance
   }
 
@@ -99,10 +100,13 @@ export class Apps {
 
   /** Events may have been missed: looks which instances still run. */
   async look(): Promise<void> {
-    const running = new Set((await this.#context.engine.containers()).filter(c => c.state === 'running').map(c => c.id))
+    const running = new Set(
+      (await this.#context.engine.containers()).filter(c => c.state === 'running').map(c => c.id),
+    )
     for (const instance of this.all()) {
       const { container } = instance
-      if (container !== undefined && !running.has(container)) instance.died(container, 'the engine stopped it')
+      if (container !== undefined && !running.has(container))
+        instance.died(container, 'the engine stopped it')
     }
   }
 

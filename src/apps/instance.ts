@@ -43,13 +43,12 @@ export class Instance implements Leasable, Keepable {
   #failures = 0
   #failure: Failure | undefined
   #deleted = false
-  #lastUsed: number
+  #lastUsed: number | undefined
   #settings: EffectiveSettings
 
   constructor(context: Context, name: string) {
     this.#context = context
     this.name = name
-    this.#lastUsed = context.now()
     this.#settings = this.#readSettings()
   }
 
@@ -72,7 +71,8 @@ export class Instance implements Leasable, Keepable {
     )
   }
 
-  get lastUsed(): number {
+  /** When it last woke or a lease came back, epoch ms; undefined: not since the host started. */
+  get lastUsed(): number | undefined {
     return this.#lastUsed
   }
 

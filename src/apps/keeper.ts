@@ -8,7 +8,7 @@ export interface Keepable {
   /** True while no lease is out and nobody waits for one: it may be put to sleep. */
   readonly idle: boolean
   /** When the last lease came back, epoch ms. */
-  readonly lastUsed: number
+  readonly lastUsed: number | undefined
   /** How long it may be idle, ms. */
   readonly sleepAfter: number
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
@@ -102,7 +102,7 @@ export class Keeper {
     for (const instance of this.#oldestFirst()) {
       if (this.#leaving.size >= idleSleepsAtOnce) return
       if (!instance.idle || this.#leaving.has(instance.name)) continue
-      if (now - instance.lastUsed >= instance.sleepAfter) this.#dismiss(instance, 'idle')
+      if (now - (instance.lastUsed ?? now) >= instance.sleepAfter) this.#dismiss(instance, 'idle')
     }
   }
 

@@ -14,7 +14,11 @@ export type LogQuery = {
 }
 
 /** An app's log: lines kept from earlier containers, then those of the live one. */
-export async function* readLog(context: Context, instance: Instance, query: LogQuery): AsyncGenerator<LogLine> {
+export async function* readLog(
+  context: Context,
+  instance: Instance,
+  query: LogQuery,
+): AsyncGenerator<LogLine> {
   const { engine, logs, changes } = context
   const { since, tail = Number.POSITIVE_INFINITY, follow, signal } = query
   const bounds = { ...(since === undefined ? {} : { since }), ...(Number.isFinite(tail) ? { tail } : {}) }

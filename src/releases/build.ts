@@ -3,9 +3,16 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Readable } from 'node:stream'
 import { pack } from 'tar-stream'
-import type { Config } from '../config.ts'
-import { BuildFailed, type ContainerSpec, type Engine, type Image, type Labels, PullFailed } from '../engine/engine.ts'
 import { buildName } from '../apps/naming.ts'
+import type { Config } from '../config.ts'
+import {
+  BuildFailed,
+  type ContainerSpec,
+  type Engine,
+  type Image,
+  type Labels,
+  PullFailed,
+} from '../engine/engine.ts'
 import { Problem } from '../problem.ts'
 import { buildEnv } from '../setup/images/build-env.ts'
 import type { BuildLog } from './build-log.ts'
@@ -42,7 +49,12 @@ export type Build = {
  *
  * @throws {Problem} 422 `build_failed` with the last lines of the log; 408 `build_timeout`
  */
-export async function build(builder: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+export async function build(
+  builder: Builder,
+  job: Build,
+  log: BuildLog,
+  signal: AbortSignal,
+): Promise<Image> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(builder.config.build.timeout)])
   try {
     return job.plan.runtime === 'dockerfile'
@@ -65,7 +77,10 @@ export async function buildFromImage(
     throw new Problem({ code: 'image_not_found', status: 422, detail: error.message, cause: error })
   })
   // The command is never run: the container is only committed.
-  const id = await engine.create({ ...buildSpec(config, app, labels, image.id, ['true']), confinement: 'image' })
+  const id = await engine.create({
+    ...buildSpec(config, app, labels, image.id, ['true']),
+    confinement: 'image',
+  })
   try {
     return { ...(await engine.commit(id, { tag, labels, secrets: [] })), command: image.command }
   } finally {
@@ -73,7 +88,12 @@ export async function buildFromImage(
   }
 }
 
-function buildDockerfile({ engine, config }: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+function buildDockerfile(
+  { engine, config }: Builder,
+  job: Build,
+  log: BuildLog,
+  signal: AbortSignal,
+): Promise<Image> {
   const files = job.files({ prefix: '', uid: 0, gid: 0 })
   const limits = buildLimits(config)
   return engine
@@ -85,7 +105,12 @@ function buildDockerfile({ engine, config }: Builder, job: Build, log: BuildLog,
     })
 }
 
-async function buildInContainer(builder: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+async function buildInContainer(
+  builder: Builder,
+  job: Build,
+  log: BuildLog,
+  signal: AbortSignal,
+): Promise<Image> {
   const { engine, config, runtimes } = builder
   const { runtime, build: command } = job.plan
   const base = runtimes[runtime as keyof typeof runtimes]
@@ -113,7 +138,8 @@ async function runBuild(engine: Engine, id: string, log: BuildLog, signal: Abort
   for await (const line of engine.logs(id, { follow: true, signal })) log.line(line.text)
   signal.throwIfAborted()
   const exit = await engine.wait(id, signal)
-  if (exit.oomKilled) throw failed('it was killed for using more memory than a build may (DORMICE_BUILD_MEMORY)', log)
+  if (exit.oomKilled)
+    throw failed('it was killed for using more memory than a build may (DORMICE_BUILD_MEMORY)', log)
   if (exit.code !== 0) throw failed(`it ended with exit code ${exit.code}`, log)
 }
 

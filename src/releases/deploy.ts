@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { stateWouldBeLost } from '../apps/instance.ts'
@@ -35,7 +35,10 @@ export type UploadOptions = {
 const account = 'admin'
 
 /** What makes a release's image, once the release has a number. */
-type Maker = (release: { tag: string; labels: Labels }, log: BuildLog) => Promise<{ image: Image; spec: ReleaseSpec }>
+type Maker = (
+  release: { tag: string; labels: Labels },
+  log: BuildLog,
+) => Promise<{ image: Image; spec: ReleaseSpec }>
 
 /** Turns uploads and images into releases, and releases into what the app runs. */
 export class Deployer {
@@ -56,7 +59,13 @@ export class Deployer {
    *
    * @throws {Problem} saying what was wrong with the upload, the build or the start
    */
-  async upload(app: string, body: Readable, options: UploadOptions, progress: Progress, signal: AbortSignal): Promise<Release> {
+  async upload(
+    app: string,
+    body: Readable,
+    options: UploadOptions,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<Release> {
     using _turn = this.#begin(app)
     const { config } = this.#context
     const limits = config.upload
@@ -72,7 +81,8 @@ export class Deployer {
     await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async (release, log) => {
       progress.step('building', plan.build ?? 'nothing to build')
-      const files = (target: { prefix: string; uid: number; gid: number }) => repackUpload(upload.path, scan, target)
+      const files = (target: { prefix: string; uid: number; gid: number }) =>
+        repackUpload(upload.path, scan, target)
       const image = await build(this.#builder, { app, plan, files, account, ...release }, log, signal)
       const source = { kind: 'upload' as const, sha256: upload.sha256, bytes: upload.bytes }
       return { image, spec: toSpec(plan, manifest, image, source) }
@@ -80,21 +90,35 @@ export class Deployer {
   }
 
   /** Deploys an image that is on the engine or that a registry gives. */
-  async image(app: string, reference: string, options: { fresh: boolean }, progress: Progress, signal: AbortSignal): Promise<Release> {
+  async image(
+    app: string,
+    reference: string,
+    options: { fresh: boolean },
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<Release> {
     using _turn = this.#begin(app)
     await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async ({ tag, labels }, log) => {
       progress.step('building', `image ${reference}`)
       const image = await buildFromImage(this.#builder, { reference, app, tag, labels }, log)
       if (image.volumes.length > 0) {
-        log.line(`note: the image declares ${image.volumes.join(', ')} as volumes: what is written there is not kept`)
+        log.line(
+          `note: the image declares ${image.volumes.join(', ')} as volumes: what is written there is not kept`,
+        )
       }
       const plan: Plan = { runtime: 'image', build: undefined, start: undefined, port: undefined, env: {} }
       return { image, spec: toSpec(plan, {}, image, { kind: 'image', reference }) }
     })
   }
 
-  async #deploy(app: string, { fresh }: { fresh: boolean }, progress: Progress, signal: AbortSignal, make: Maker): Promise<Release> {
+  async #deploy(
+    app: string,
+    { fresh }: { fresh: boolean },
+    progress: Progress,
+    signal: AbortSignal,
+    make: Maker,
+  ): Promise<Release> {
     const { store, engine, config, now, log } = this.#context
     // Clearing up after a crash removes images that the store does not name: ours is one until the switch.
     await this.#apps.settled
@@ -114,7 +138,9 @@ export class Deployer {
       log.info('released', { app, release: number, runtime: spec.runtime })
       return release
     } catch (error) {
-      await engine.removeImage(tag).catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
+      await engine
+        .removeImage(tag)
+        .catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
       // The first deploy failed: there is no app yet.
       if (!known && store.app(app)?.release === null) await this.#apps.delete(app)
       throw error
@@ -154,7 +180,8 @@ function toSpec(plan: Plan, manifest: Manifest, image: Image, source: ReleaseSpe
     throw new Problem({
       code: 'no_command',
       status: 422,
-      detail: 'the image has neither ENTRYPOINT nor CMD, so there is nothing to run; set one, or "start" in dormice.json',
+      detail:
+        'the image has neither ENTRYPOINT nor CMD, so there is nothing to run; set one, or "start" in dormice.json',
     })
   }
   const { $schema, runtime, build: _, start, port, health, state, ...settings } = manifest
@@ -181,5 +208,10 @@ export function badName(app: string): Problem {
 }
 
 function beingDeleted(app: string): Problem {
-  return new Problem({ code: 'being_deleted', status: 409, detail: `${app} is being deleted; try again in a moment`, retryAfter: 2 })
+  return new Problem({
+    code: 'being_deleted',
+    status: 409,
+    detail: `${app} is being deleted; try again in a moment`,
+    retryAfter: 2,
+  })
 }

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TestHost } from './support/host.ts'
+
+const app = "export default { fetch: () => new Response('ok') }"
+const slow =
+  "export default { fetch: () => new Promise(done => setTimeout(() => done(new Response('ok')), 4000)) }"
+const budgetOf3 = { DORMICE_MEMORY: '192m' }
+
+describe('a budget for three instances', () => {
+  let host: TestHost
+  const names = Array.from({ length: 10 }, (_, n) => `app-${n}`)
+
+  before(async () => {
+    host = await TestHost.start(budgetOf3)
+    for (const name of [...names, 'slow-0', 'slow-1', 'slow-2']) {
+      await host.deployText(name, 'main.js', name.startsWith('slow') ? slow : app)
+      await host.api('PATCH', `/v1/apps/${name}`, { memory: '64m' })
+      await host.sleep(name)
+    }
+  })
+  after(() => host[Symbol.asyncDispose]())
+
+  const awake = async () =>
+    (await host.containers()).filter(container => container.State === 'running').length
+
+  test('ten apps asked in turn are all answered 200 and never more than three are awake', async () => {
+    let most = 0
+    const watching = new AbortController()
+    const watch = (async () => {
+      while (!watching.signal.aborted) {
+        most = Math.max(most, await awake())
+        await sleep(10)
+      }
+    })()
+    for (const name of [...names, ...names]) assert.equal((await host.visit(name)).status, 200)
+    watching.abort()
+    await watch
+    assert.equal(most, 3)
+  })
+
+  test('the least recently used app yields first', async () => {
+    for (const name of ['app-0', 'app-1', 'app-2', 'app-0', 'app-3']) await host.visit(name)
+    const { apps } = (await host.api('GET', '/v1/apps')).json
+    const up = apps
+      .filter((one: { state: string }) => one.state === 'awake')
+      .map((one: { name: string }) => one.name)
+    assert.deepEqual(up, ['app-0', 'app-2', 'app-3'])
+  })
+
+  test('a busy app is never put to sleep for another, which waits its turn', async () => {
+    const busy = ['slow-0', 'slow-1', 'slow-2'].map(name => host.visit(name))
+    for (const name of ['slow-0', 'slow-1', 'slow-2']) await host.until(name, 'awake')
+    const began = Date.now()
+    const late = await host.visit('app-5')
+    assert.equal(late.status, 200)
+    assert.ok(Date.now() - began > 500, 'it had to wait for one of the busy ones')
+    assert.deepEqual(await Promise.all(busy).then(all => all.map(answer => answer.status)), [200, 200, 200])
+  })
+
+  test('a setting that the budget cannot hold is refused with a sentence', async () => {
+    const answer = await host.api('PATCH', '/v1/apps/app-0', { memory: '1g' })
+    assert.equal(answer.status, 400)
+    assert.match(answer.json?.detail ?? answer.body, /DORMICE_MEMORY/)
+  })
+})
