@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+
+/** One command: what the overview says, and where its code is, loaded only when it is the one chosen. */
+export type Entry = { name: string; group: string; summary: string; load: () => Promise<() => Command> }
+
+const host = 'The host:'
+const apps = 'Apps:'
+const look = 'Look closer:'
+
+/** Every command, in the order of the overview. */
+export const catalogue: readonly Entry[] = [
+  {
+    name: 'up',
+    group: host,
+    summary: 'prepare this machine and start the host',
+    load: async () => (await import('./commands/up.ts')).upCommand,
+  },
+  {
+    name: 'serve',
+    group: host,
+    summary: 'start the host only, on a machine that is prepared',
+    load: async () => (await import('./commands/serve.ts')).serveCommand,
+  },
+  {
+    name: 'doctor',
+    group: host,
+    summary: 'check what Dormice needs, and say what to do',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'deploy',
+    group: apps,
+    summary: 'put a folder, a file or an image online',
+    load: async () => (await import('./commands/deploy.ts')).deployCommand,
+  },
+  {
+    name: 'ls',
+    group: apps,
+    summary: 'list the apps and what they are doing',
+    load: async () => (await import('./commands/ls.ts')).lsCommand,
+  },
+  {
+    name: 'open',
+    group: apps,
+    summary: 'print an app’s address and open it in the browser',
+    load: async () => (await import('./commands/open.ts')).openCommand,
+  },
+  {
+    name: 'rm',
+    group: apps,
+    summary: 'delete an app with everything it wrote',
+    load: async () => (await import('./commands/rm.ts')).rmCommand,
+  },
+  {
+    name: 'logs',
+    group: look,
+    summary: 'show what an app printed, across its sleeps',
+    load: async () => (await import('./commands/logs.ts')).logsCommand,
+  },
+  {
+    name: 'env',
+    group: look,
+    summary: 'set, unset and list an app’s environment variables',
+    load: async () => (await import('./commands/env.ts')).envCommand,
+  },
+  {
+    name: 'wake',
+    group: look,
+    summary: 'start an app now, before the first request',
+    load: async () => (await import('./commands/wake.ts')).wakeCommand,
+  },
+  {
+    name: 'sleep',
+    group: look,
+    summary: 'put an app to sleep now',
+    load: async () => (await import('./commands/sleep.ts')).sleepCommand,
+  },
+  {
+    name: 'restart',
+    group: look,
+    summary: 'put an app to sleep and wake it again',
+    load: async () => (await import('./commands/restart.ts')).restartCommand,
+  },
+]

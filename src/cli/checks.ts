@@ -1,0 +1,137 @@
+import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { messageOf } from '../problem.ts'
+import { isAtLeast, ping } from '../setup/engine/probe.ts'
+import { Client } from './client.ts'
+import { startHost } from './invocation.ts'
+import { dataFolders } from './target.ts'
+import { formatBytes } from './units.ts'
+
+/** One thing that was looked at. `detail` of a failed one says what to do. */
+export type Check = { name: string; result: 'ok' | 'failed' | 'skipped'; detail: string }
+
+type Verdict = Omit<Check, 'name'>
+
+const NODE_MAJOR = 24
+const ENGINE_API = '1.41'
+const ENGINE_LIMIT_MS = 5_000
+const HOST_LIMIT_MS = 5_000
+/** A runtime image and a few releases; less soon fails a build. */
+const LOW_DISK = 2e9
+const NO_DISK = 500e6
+
+/** Looks at everything that Dormice needs on this machine and at its host. Never throws. */
+export async function runChecks(env = process.env): Promise<Check[]> {
+  const check = async (name: string, look: () => Verdict | Promise<Verdict>): Promise<Check> => {
+    try {
+      return { name, ...(await look()) }
+    } catch (error) {
+      return { name, result: 'failed', detail: messageOf(error) }
+    }
+  }
+  const host = await check('host', checkHost)
+  return Promise.all([
+    check('node', checkNode),
+    check('engine', () => checkEngine(env)),
+    host,
+    check('token', () => (host.result === 'ok' ? checkToken() : skipped('the host does not answer'))),
+    check('data', () => checkData(findData(env))),
+    check('disk', () => checkDisk(findData(env))),
+  ])
+}
+
+function checkNode(): Verdict {
+  const { node } = process.versions
+  return Number.parseInt(node, 10) >= NODE_MAJOR
+    ? ok(node)
+    : failed(`${node}, and ${NODE_MAJOR} or newer is needed: install it from https://nodejs.org`)
+}
+
+async function checkEngine(env: NodeJS.ProcessEnv): Promise<Verdict> {
+  const own = env['XDG_RUNTIME_DIR']
+  const local = ['unix:///var/run/docker.sock', ...(own ? [`unix://${own}/docker.sock`] : [])]
+  const addresses = env['DOCKER_HOST'] ? [env['DOCKER_HOST']] : local
+  const problems: string[] = []
+  for (const address of addresses) {
+    try {
+      const { version, api } = await ping(address, ENGINE_LIMIT_MS, env)
+      if (!isAtLeast(api, ENGINE_API))
+        return failed(`Docker ${version} at ${address} is too old: 20.10 or newer is needed`)
+      return ok(`Docker ${version} at ${address.replace(/^unix:\/\//, '')}`)
+    } catch (error) {
+      problems.push(`${address}: ${messageOf(error)}`)
+    }
+  }
+  const remedy = env['DOCKER_HOST']
+    ? 'start that engine or unset DOCKER_HOST'
+    : `\`${startHost()}\` finds or installs one`
+  return failed(`none answers (${problems.join('; ')}); ${remedy}`)
+}
+
+async function checkHost(): Promise<Verdict> {
+  const client = new Client()
+  const { version } = await client.get<{ version?: string }>('/healthz', { patience: HOST_LIMIT_MS })
+  return ok(`Dormice ${version ?? '?'} at ${client.target.url.origin}`)
+}
+
+async function checkToken(): Promise<Verdict> {
+  const client = new Client()
+  await client.get('/v1/apps', { patience: HOST_LIMIT_MS })
+  return ok(`accepted, from ${client.target.tokenFrom}`)
+}
+
+/** Nothing that a stranger may read: the folder holds the token, the database and what apps printed. */
+function checkData(folder: string): Verdict {
+  const found = statSync(folder, { throwIfNoEntry: false })
+  if (!found) return skipped(`${folder} is made at the first start`)
+  if (!found.isDirectory()) return failed(`${folder} is not a folder; set DORMICE_DATA to one`)
+  const open = [folder, `${folder}/admin-token`, `${folder}/dormice.db`].filter(path => isOpen(path, folder))
+  if (open.length > 0) return failed(`other users can read it: chmod go= ${open.join(' ')}`)
+  try {
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch {
+    return skipped(`${folder} belongs to another user, the host’s`)
+  }
+  return ok(folder)
+}
+
+/** Whether others may read the path; what lies in a closed folder is closed. */
+function isOpen(path: string, folder: string): boolean {
+  const mode = (stats: Stats | undefined) => (stats?.mode ?? 0) & 0o077
+  if (path !== folder && mode(statSync(folder)) === 0) return false
+  try {
+    return mode(statSync(path, { throwIfNoEntry: false })) !== 0
+  } catch {
+    return false
+  }
+}
+
+async function checkDisk(data: string): Promise<Verdict> {
+  const folder = nearest(data)
+  const folders = [folder, ...(existsSync('/var/lib/docker') ? ['/var/lib/docker'] : [])]
+  const frees = await Promise.all(folders.map(async path => ({ path, free: await freeBytes(path) })))
+  const least = frees.reduce((a, b) => (b.free < a.free ? b : a))
+  const text = `${formatBytes(least.free)} free at ${least.path}`
+  if (least.free < NO_DISK) return failed(`${text}: builds and snapshots will fail; free some space`)
+  return ok(least.free < LOW_DISK ? `${text}, which is little` : text)
+}
+
+async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path)
+  return bavail * bsize
+}
+
+/** The data folder that is there, else the one that would be made. */
+function findData(env: NodeJS.ProcessEnv): string {
+  const folders = dataFolders(env)
+  return folders.find(folder => existsSync(folder)) ?? folders[0] ?? '.'
+}
+
+function nearest(folder: string): string {
+  return existsSync(folder) ? folder : nearest(dirname(folder))
+}
+
+const ok = (detail: string): Verdict => ({ result: 'ok', detail })
+const failed = (detail: string): Verdict => ({ result: 'failed', detail })
+const skipped = (detail: string): Verdict => ({ result: 'skipped', detail })

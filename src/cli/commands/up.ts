@@ -1,0 +1,44 @@
+import { Command } from 'commander'
+import { examples } from '../examples.ts'
+import { print } from '../terminal.ts'
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description(
+      'Prepare this machine and start the host in the foreground. The container engine and the runtime images are found or made; the first start deploys a small app, “hello”.',
+    )
+    .addHelpText('after', examples(['up', 'everything, until Ctrl-C']))
+    .action(up)
+}
+
+async function up(): Promise<void> {
+  const { prepare } = await import('../../setup/up.ts')
+  const { images } = await prepare()
+  const { runHost } = await import('../foreground.ts')
+  await runHost(images, async host => {
+    if (host.first) await deployHello(host.url, host.tokenFile)
+    print(`\nDormice is up: ${host.url}`)
+    if (host.first) print(`A first app:   ${host.appUrl('hello')}`)
+    print(`Its token:     ${host.tokenFile}`)
+  })
+}
+
+/** The first app, so that there is something to look at; a host without it is a host all the same. */
+async function deployHello(url: string, tokenFile: string): Promise<void> {
+  const { join } = await import('node:path')
+  const { readFileSync } = await import('node:fs')
+  const { packageRoot } = await import('../../paths.ts')
+  const { Client } = await import('../client.ts')
+  const { deploy } = await import('../deploy.ts')
+  const { messageOf } = await import('../../problem.ts')
+  const { remark } = await import('../terminal.ts')
+  const client = new Client({
+    url: new URL(url),
+    token: readFileSync(tokenFile, 'utf8').trim(),
+    tokenFrom: tokenFile,
+  })
+  const source = { kind: 'path' as const, path: join(packageRoot, 'examples/hello') }
+  await deploy(client, { app: 'hello', source, fresh: false }).catch(error =>
+    remark(`examples/hello is not deployed: ${messageOf(error)}`),
+  )
+}

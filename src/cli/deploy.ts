@@ -1,0 +1,87 @@
+import type { DeployEvent, ReleaseShape } from '../api/shapes.ts'
+import { Problem } from '../problem.ts'
+import { appPath, type Call, type Client } from './client.ts'
+import { openPath, type Source } from './deploy-source.ts'
+import { HostProblem } from './host-problem.ts'
+import { Progress } from './progress.ts'
+import { formatBytes } from './units.ts'
+import { Interrupted } from './usage-error.ts'
+
+export type Deploy = { app: string; source: Source; fresh: boolean; signal?: AbortSignal }
+
+/** A deploy that succeeded. */
+export type Deployed = { release: ReleaseShape; url: string }
+
+/**
+ * Deploys and shows on stderr how far it is: packing and sending, then what the host does, with the build's log.
+ * @throws {Problem} why it failed
+ */
+export async function deploy(client: Client, { app, source, fresh, signal }: Deploy): Promise<Deployed> {
+  using progress = new Progress()
+  const steps = new HostSteps(progress)
+  const call: Call = { method: 'POST', query: { fresh: fresh ? 'true' : undefined }, signal }
+  await fill(call, source, progress)
+  try {
+    for await (const event of client.lines<DeployEvent>(appPath(app, 'releases'), call)) {
+      if ('log' in event) progress.log(event.log)
+      else if ('step' in event) steps.take(event)
+      else if ('release' in event) {
+        progress.done()
+        return event
+      } else throw new HostProblem(event.error, progress.lastLog)
+    }
+  } catch (error) {
+    progress.fail()
+    throw error instanceof Interrupted ? steps.interrupted(error, app) : error
+  }
+  progress.fail()
+  throw new Problem({
+    code: 'host_unreachable',
+    status: 503,
+    detail: `the host ended its answer before the deploy was done; look at its log, then deploy again`,
+  })
+}
+
+/** Puts into the call what is sent, and shows it going. */
+async function fill(call: Call, source: Source, progress: Progress): Promise<void> {
+  if (source.kind === 'image') {
+    call.json = { image: source.reference }
+    return
+  }
+  const { stream, type, filename, packed } = await openPath(source.path)
+  progress.begin('upload')
+  if (filename !== undefined) call.query = { ...call.query, filename }
+  const onSent = (bytes: number) => progress.update(`${packed()}; ${formatBytes(bytes)} sent`)
+  call.upload = { source: stream, type, onSent }
+}
+
+/** What the host's steps are called here. */
+const NAMES: Record<string, string> = { building: 'build', saving: 'save', switching: 'start' }
+
+/** Shows the steps that the host tells of, and remembers what an error's meaning depends on. */
+class HostSteps {
+  readonly #progress: Progress
+  #switching = false
+
+  constructor(progress: Progress) {
+    this.#progress = progress
+  }
+
+  take({ step, detail }: { step: string; detail: string }): void {
+    if (step === 'received') this.#progress.done()
+    else if (step === 'detected') {
+      this.#progress.begin('runtime', detail)
+      this.#progress.done()
+    } else {
+      this.#switching = step === 'switching'
+      this.#progress.begin(NAMES[step] ?? step, detail)
+    }
+  }
+
+  interrupted({ signal }: Interrupted, app: string): Interrupted {
+    const message = this.#switching
+      ? `interrupted while ${app} was switching to the new release; \`ls\` shows which one it has`
+      : `interrupted; ${app} is as it was before`
+    return new Interrupted(signal, message)
+  }
+}

@@ -1,0 +1,116 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { LookupFunction } from 'node:net'
+import { type Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Target } from './target.ts'
+import { unreachable } from './unreachable.ts'
+
+/** What a request carries: a text, or a stream whose sent bytes are counted. */
+export type Body =
+  | { text: string; type: string }
+  | { source: Readable; type: string; onSent?: (bytes: number) => void }
+
+export type Exchange = {
+  method: string
+  url: URL
+  headers: Record<string, string>
+  body: Body | undefined
+  signal: AbortSignal | undefined
+  /** How long until the answer begins, ms. */
+  patience: number | undefined
+}
+
+/** Longer means that nothing is there: a firewall drops what we send. */
+const CONNECT_LIMIT_MS = 10_000
+
+/**
+ * Sends a request and gives the answer as soon as it begins, while the body may still be on its way.
+ * @throws {Problem} `host_unreachable` with what to do; the error of the body's source; the signal's reason
+ */
+export function exchange(
+  target: Target,
+  { method, url, headers, body, signal, patience }: Exchange,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    const options: RequestOptions = {
+      method,
+      headers,
+      agent: false,
+      ...(isLocal(url) && { lookup: loopback }),
+    }
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options)
+    const giveUp = (message: string) =>
+      request.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }))
+    const connecting = setTimeout(
+      giveUp,
+      CONNECT_LIMIT_MS,
+      `no connection within ${CONNECT_LIMIT_MS / 1000} s`,
+    )
+    const waiting = patience && setTimeout(giveUp, patience, `no answer within ${patience / 1000} s`)
+    const onAbort = () => request.destroy(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+
+    let response: IncomingMessage | undefined
+    let sourceError: unknown
+    const end = () => {
+      clearTimeout(connecting)
+      clearTimeout(waiting)
+    }
+    request.on('socket', socket => socket.once('connect', () => clearTimeout(connecting)))
+    request.on('close', () => signal?.removeEventListener('abort', onAbort))
+    request.on('response', answer => {
+      end()
+      response = answer
+      // What cuts it off later is thrown to whoever reads the answer, in words.
+      answer.on('error', () => {})
+      resolve(answer)
+    })
+    request.on('error', error => {
+      end()
+      if (signal?.aborted) reject(signal.reason)
+      else reject(sourceError ?? unreachable(target, error))
+    })
+    if (!body) request.end()
+    else if ('text' in body) {
+      request.setHeader('content-type', body.type)
+      request.end(body.text)
+    } else {
+      request.setHeader('content-type', body.type)
+      body.source.on('error', error => {
+        sourceError = error
+      })
+      // An answer may come before the body is through; after it, a cut upload is the host's wish.
+      pipeline(body.source, meter(body.onSent), request).catch(() => {
+        if (!response) return
+        body.source.destroy()
+      })
+    }
+  })
+}
+
+function meter(onSent: ((bytes: number) => void) | undefined): Transform {
+  let sent = 0
+  return new Transform({
+    transform(chunk, _, done) {
+      sent += chunk.length
+      onSent?.(sent)
+      done(null, chunk)
+    },
+  })
+}
+
+function isLocal({ hostname }: URL): boolean {
+  return /(^|\.)localhost\.?$/i.test(hostname)
+}
+
+/** RFC 6761: names under `localhost` are this machine, whatever the system's resolver knows. */
+const loopback: LookupFunction = (_, { all }, found) => {
+  if (all) found(null, LOOPBACK)
+  else found(null, '127.0.0.1', 4)
+}
+const LOOPBACK = [
+  { address: '127.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+]

@@ -1,0 +1,25 @@
+import { readConfig } from '../config.ts'
+import { type Host, startHost } from '../host.ts'
+import { caBundlePath } from '../setup/images/machine-ca.ts'
+import type { RuntimeImages } from '../setup/images/runtime-images.ts'
+import { interruptible } from './interrupt.ts'
+import { dataFolders } from './target.ts'
+import { Interrupted } from './usage-error.ts'
+
+/**
+ * Runs the host until Ctrl-C or SIGTERM, then puts every app to sleep. A second Ctrl-C ends at once.
+ * @param ready what to do once it answers
+ */
+export async function runHost(runtimes: RuntimeImages, ready: (host: Host) => Promise<void>): Promise<void> {
+  const [data = ''] = dataFolders()
+  const config = readConfig(process.env, { data })
+  await interruptible(async signal => {
+    const stopped = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+    await using host = await startHost({ config, runtimes, caBundle: caBundlePath() })
+    await ready(host)
+    await stopped
+  }).catch(error => {
+    // It was asked to end, and it did.
+    if (!(error instanceof Interrupted)) throw error
+  })
+}

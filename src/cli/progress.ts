@@ -1,0 +1,100 @@
+import { formatElapsed } from '../setup/steps.ts'
+import { printable, style } from './terminal.ts'
+
+/** How often the running step is redrawn on a terminal, and told of where there is none, ms. */
+const REDRAW_MS = 100
+const RETELL_MS = 5_000
+const NAME_WIDTH = 12
+const CLEAR_LINE = '\r\x1b[K'
+
+/**
+ * What a long command is doing, on stderr, step after step: `✓ build          4.2 s (npm ci)`. On a terminal the
+ * running step is redrawn in place; elsewhere it is a plain line now and then. Same columns as `setup/steps.ts`,
+ * for work whose steps are told by someone else.
+ */
+export class Progress implements Disposable {
+  readonly #out: NodeJS.WriteStream
+  #step: { name: string; detail: string; since: number; told: number } | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** The line that was logged last. */
+  lastLog: string | undefined
+
+  constructor(out: NodeJS.WriteStream = process.stderr) {
+    this.#out = out
+  }
+
+  /** Ends the running step well and begins the next. */
+  begin(name: string, detail = ''): void {
+    this.done()
+    const now = performance.now()
+    this.#step = { name, detail, since: now, told: now }
+    this.#timer = setInterval(() => this.#draw(), this.#out.isTTY ? REDRAW_MS : RETELL_MS).unref()
+    this.#draw()
+  }
+
+  /** What the running step has reached. */
+  update(detail: string): void {
+    if (this.#step) this.#step.detail = detail
+  }
+
+  /** A line that the running step printed. */
+  log(line: string): void {
+    this.lastLog = line
+    // Where nothing is redrawn, the lines need a heading.
+    if (!this.#out.isTTY && this.#step?.told === this.#step?.since) this.#tell()
+    this.#out.write(this.#clear() + style('dim', `  ${printable(line)}`, this.#out).concat('\n'))
+    this.#draw()
+  }
+
+  /** Ends the running step well. */
+  done(detail?: string): void {
+    if (detail !== undefined) this.update(detail)
+    this.#end(style('green', '✓', this.#out))
+  }
+
+  /** Ends the running step badly. */
+  fail(): void {
+    this.#end(style('red', '✗', this.#out))
+  }
+
+  /** Takes an unfinished step's line away. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    if (this.#step) this.#out.write(this.#clear())
+    this.#step = undefined
+  }
+
+  #end(mark: string): void {
+    const step = this.#step
+    if (!step) return
+    clearInterval(this.#timer)
+    const { name, since, detail } = step
+    const elapsed = formatElapsed(performance.now() - since)
+    const note = detail ? ` (${printable(detail)})` : ''
+    this.#out.write(`${this.#clear()}${mark} ${name.padEnd(NAME_WIDTH)}  ${elapsed}${note}\n`)
+    this.#step = undefined
+  }
+
+  #draw(): void {
+    const step = this.#step
+    if (!step) return
+    if (!this.#out.isTTY) {
+      if (performance.now() - step.told >= RETELL_MS - REDRAW_MS) this.#tell()
+      return
+    }
+    const elapsed = formatElapsed(performance.now() - step.since)
+    const text = `… ${step.name.padEnd(NAME_WIDTH)}  ${elapsed}  ${printable(step.detail)}`
+    this.#out.write(CLEAR_LINE + text.slice(0, (this.#out.columns ?? 80) - 1))
+  }
+
+  #tell(): void {
+    const step = this.#step
+    if (!step) return
+    step.told = performance.now()
+    this.#out.write(`… ${step.name.padEnd(NAME_WIDTH)}  ${printable(step.detail)}\n`)
+  }
+
+  #clear(): string {
+    return this.#out.isTTY ? CLEAR_LINE : ''
+  }
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packageRoot } from '../paths.ts'
+import { isClone, userPath } from './invocation.ts'
+import { UsageError } from './usage-error.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Which host the CLI talks to, and as whom. */
+export type Target = {
+  url: URL
+  /** Undefined when there is none to be found. */
+  token: string | undefined
+  /** Where the token is from, or would be: `DORMICE_TOKEN`, or a file's path, with why it cannot be read. */
+  tokenFrom: string
+}
+
+/**
+ * Reads the host's address and the token from the environment, else from where a host on this machine leaves it.
+ * @throws {UsageError} when `DORMICE_URL` is no address
+ */
+export function readTarget(env: Environment = process.env): Target {
+  const url = parseUrl(env['DORMICE_URL'] || 'http://dormice.localhost:8080')
+  if (env['DORMICE_TOKEN']) return { url, token: env['DORMICE_TOKEN'].trim(), tokenFrom: 'DORMICE_TOKEN' }
+  let tokenFrom = ''
+  for (const folder of dataFolders(env)) {
+    const file = join(folder, 'admin-token')
+    try {
+      return { url, token: readFileSync(file, 'utf8').trim(), tokenFrom: file }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const why = code === 'EACCES' ? ', which this user may not read' : ''
+      if (why || !tokenFrom) tokenFrom = file + why
+    }
+  }
+  return { url, token: undefined, tokenFrom }
+}
+
+/** Where a host on this machine may keep its data, the likeliest first; absolute. */
+export function dataFolders(env: Environment = process.env): string[] {
+  if (env['DORMICE_DATA']) return [userPath(env['DORMICE_DATA'])]
+  const system = '/var/lib/dormice'
+  return isClone() ? [join(packageRoot, 'data'), system] : [system]
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new UsageError(
+    `DORMICE_URL="${text}" is not valid; accepted: the host’s address, e.g. "http://dormice.localhost:8080"`,
+  )
+}

@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '../problem.ts'
+import { startHost } from './invocation.ts'
+import type { Target } from './target.ts'
+
+/** A connection that failed, in one sentence that says what to do. */
+export function unreachable({ url }: Target, error: Error): Problem {
+  const { code = '' } = error as NodeJS.ErrnoException
+  const at = url.origin
+  const detail = (() => {
+    if (code === 'ECONNREFUSED')
+      return `nothing answers at ${at}; start the host with \`${startHost()}\`, or set DORMICE_URL to where it runs`
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+      return `${url.hostname} is not known on this network; check DORMICE_URL`
+    if (code === 'ECONNRESET' || code === 'EPIPE')
+      return `the host at ${at} closed the connection before it answered; look at its log, then try again`
+    if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
+      return `${at} does not answer (${error.message}); check DORMICE_URL and that the host runs`
+    if (code.startsWith('HPE_')) return `${at} answers, but not in HTTP; check DORMICE_URL`
+    return `no connection to ${at}: ${error.message || code}`
+  })()
+  return new Problem({ code: 'host_unreachable', status: 503, detail, cause: error })
+}
+
+/** The answer of something that is not Dormice. */
+export function strange({ url }: Target, response: IncomingMessage): Problem {
+  const status = response.statusCode ?? 0
+  const to = response.headers.location
+  const detail =
+    status >= 300 && status < 400 && to
+      ? `${url.origin} sends us on to ${to}; set DORMICE_URL to the host’s own address`
+      : `${url.origin} answers, but not as a Dormice host does (status ${status}); check DORMICE_URL`
+  return new Problem({ code: 'not_a_dormice_host', status: 502, detail })
+}
+
+/** The host did not accept the token, or there was none. */
+export function rejected({ url, token, tokenFrom }: Target): Problem {
+  const remedy = 'set DORMICE_TOKEN, or DORMICE_DATA to the host’s data folder'
+  return token === undefined
+    ? new Problem({
+        code: 'token_missing',
+        status: 401,
+        detail: `${url.origin} asks for a token and there is none in ${tokenFrom}; ${remedy}`,
+      })
+    : new Problem({
+        code: 'token_rejected',
+        status: 401,
+        detail: `${url.origin} does not accept the token of ${tokenFrom}; ${remedy}`,
+      })
+}
+
+/** The answer ended before it was complete. */
+export function cutOff({ url }: Target, cause: unknown): Problem {
+  return new Problem({
+    code: 'host_unreachable',
+    status: 503,
+    detail: `the host at ${url.origin} ended its answer too early; look at its log, then try again`,
+    cause,
+  })
+}
