@@ -142,7 +142,10 @@ test('node: a function in TypeScript is served', async t => {
   await t.test('SIGTERM lets the answer under way end, then the process', async () => {
     const response = await get('/slow')
     const body = response.text()
+    const stopping = performance.now()
     await app.container.stop({ t: 10 })
+    const took = performance.now() - stopping
+    assert.ok(took < 5000, `idle connections do not hold it up, it took ${took} ms`)
     assert.equal(await body, 'part 1\npart 2\npart 3\n')
     assert.equal((await app.container.inspect()).State.ExitCode, 0)
   })
@@ -154,6 +157,27 @@ test('node: a function in JavaScript is served, ESM and CommonJS', async () => {
   assert.equal(await text(esm.url), 'esm')
   const cjs = await apps.start({ 'index.cjs': 'exports.default = { fetch: () => new Response("cjs") }' })
   assert.equal(await text(cjs.url), 'cjs')
+})
+
+test('node: TypeScript is compiled by the build, which runs none of it', async () => {
+  const app = await apps.start({
+    'index.ts': `
+      import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+      import { word } from './lib/word.ts'
+      const ran: boolean = existsSync('/app/ran')
+      writeFileSync('/app/ran', '')
+      const cached = () => readdirSync('/home/app/.compile-cache', { recursive: true }).length > 2
+      export default { fetch: () => Response.json([word, ran, cached()]) }`,
+    'lib/word.ts': 'export const word: string = "moss"',
+  })
+  assert.deepEqual(JSON.parse(await text(app.url)), ['moss', false, true])
+  await app.container.stop({ t: 10 })
+  // Not even its end adds to the cache.
+  assert.deepEqual(await app.written(), ['/app', '/app/ran'])
+})
+
+test('node: a module that cannot be loaded fails when it starts, not when it is compiled', async () => {
+  await assert.rejects(apps.start({ 'index.ts': 'import "./absent.ts"' }), /before it listened.*absent\.ts/s)
 })
 
 test('node: a module that listens is left alone, also when it exports a function', async () => {

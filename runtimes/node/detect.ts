@@ -14,6 +14,8 @@ type PackageJson = {
 const ENTRIES = ['index', 'main', 'server', 'app']
 const EXTENSIONS = ['ts', 'mts', 'js', 'mjs', 'cjs']
 const MODULE = /\.(ts|mts|js|mjs|cjs)$/
+/** Where the runtime's own files are. */
+const HOME = '/opt/dormice'
 const QUIET = '--no-audit --no-fund'
 
 /** Detects Node apps: a start script, a module named by `package.json`, or a module with a usual name. */
@@ -26,12 +28,17 @@ export const node: Detector = {
   ],
   detect(files, manifest) {
     const json = packageJson(files)
-    const build = buildCommand(files, json)
-    const start = startCommand(files, json, build !== undefined)
+    const install = buildCommand(files, json)
+    const script = startScript(json)
+    const module = script === undefined ? entryModule(files, json) : undefined
+    const start = module === undefined ? script : ['node', `${HOME}/entry.mjs`, `./${module}`]
+    // Nothing to gain for plain JavaScript alone: it loads as fast as it is compiled.
+    const compiled = module !== undefined && (install !== undefined || /ts$/.test(module))
+    const build = [install, compiled ? `node ${HOME}/compile.mjs ./${module}` : undefined]
     if (start === undefined && manifest.runtime !== 'node') return undefined
     return {
       runtime: 'node',
-      build,
+      build: build.filter(step => step !== undefined).join(' && ') || undefined,
       start,
       port: undefined,
       env: {
@@ -61,25 +68,20 @@ function packageJson(files: UploadFiles): PackageJson | undefined {
 }
 
 /** `npm start` would cost half a second and keep signals from the app, so its script is run directly. */
-function startCommand(files: UploadFiles, json: PackageJson | undefined, builds: boolean): Plan['start'] {
-  const script = json?.scripts?.['start']
-  if (typeof script === 'string' && script.trim() !== '') {
-    const hooked = json?.scripts?.['prestart'] !== undefined || json?.scripts?.['poststart'] !== undefined
-    return hooked ? ['npm', 'start'] : commandLine(script)
-  }
-  const module = entryModule(files, json, builds)
-  return module === undefined ? undefined : ['node', '/opt/dormice/entry.mjs', `./${module}`]
+function startScript(json: PackageJson | undefined): Plan['start'] {
+  const { start, prestart, poststart } = json?.scripts ?? {}
+  if (typeof start !== 'string' || start.trim() === '') return undefined
+  return prestart !== undefined || poststart !== undefined ? ['npm', 'start'] : commandLine(start)
 }
 
-function entryModule(files: UploadFiles, json: PackageJson | undefined, builds: boolean): string | undefined {
+function entryModule(files: UploadFiles, json: PackageJson | undefined): string | undefined {
   for (const named of [exported(json?.exports), json?.main]) {
     if (typeof named !== 'string') continue
     const path = posix.normalize(named)
     const found = [path, `${path}.js`, `${path}/index.js`].find(candidate => files.paths.has(candidate))
     if (found !== undefined) return found
     // What a build will make is not in the upload yet.
-    if (builds && json?.scripts?.['build'] !== undefined && !path.startsWith('..') && MODULE.test(path))
-      return path
+    if (json?.scripts?.['build'] !== undefined && !path.startsWith('..') && MODULE.test(path)) return path
   }
   // A browser's app.js beside an index.html makes no server of a static site.
   if (json === undefined && files.paths.has('index.html')) return undefined

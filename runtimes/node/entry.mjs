@@ -2,7 +2,9 @@
 // served on $PORT; any other module is only imported, it listens by itself.
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { useCompileCache } from './compile-cache.mjs'
 
+useCompileCache()
 const path = resolve(process.argv[2] ?? '.')
 // The app sees what it would see without this file between.
 process.argv.splice(1, 2, path)

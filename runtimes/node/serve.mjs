@@ -18,6 +18,8 @@ export async function serve(handler) {
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 },
     (incoming, outgoing) => {
+      // Node closes the connections that are idle when closing begins, not those that become so later.
+      outgoing.once('finish', () => server.listening || incoming.socket.destroySoon())
       answer(handler, incoming, outgoing).catch(error => fail(error, outgoing))
     },
   )

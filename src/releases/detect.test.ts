@@ -80,6 +80,13 @@ test('a build script runs with the packages of development, which are removed af
   assert.match(build!, /^npm ci --include=dev .* && npm run build && npm prune --omit=dev/)
 })
 
+test('TypeScript, and whatever has a build, is compiled ahead', () => {
+  assert.equal(planOf({ 'index.ts': '' }).build, 'node /opt/dormice/compile.mjs ./index.ts')
+  assert.equal(planOf({ 'index.js': '' }).build, undefined)
+  const json = { main: 'a.js', dependencies: { hono: '4' } }
+  assert.match(planOf({ 'package.json': json, 'a.js': '' }).build!, / && node \S+compile\.mjs \.\/a\.js$/)
+})
+
 test('python apps are found by their usual names, before a helper’s', () => {
   assert.deepEqual(planOf({ 'app.py': '', 'db.py': '' }).start, script('./app.py'))
   assert.deepEqual(planOf({ 'requirements.txt': '', 'app/main.py': '' }).start, script('./app/main.py'))
