@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
@@ -16,6 +17,9 @@ const BUILT = { repo: 'dormice/debian', tag: SUITE }
 const BUILT_ROOTFS = `${BUILT.repo}:${BUILT.tag}`
 /** The same from the public registry, preferred when it can be had. */
 const PULLED_ROOTFS = 'debian:bookworm-slim'
+
+/** The keys that sign Debian's packages; Ubuntu has them in a package of their own. */
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /** Milliseconds without any progress after which a pull is given up. */
 const PULL_STALLED_AFTER = 20_000
@@ -104,7 +108,7 @@ function mmdebstrap({ mirror, options }: MachineApt): { rootfs: Readable; ended:
       '--variant=minbase',
       '--format=tar',
       '--include=ca-certificates,tzdata',
-      '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
+      `--keyring=${KEYRING}`,
       ...LEFT_OUT.map(folder => `--dpkgopt=path-exclude=/usr/share/${folder}/*`),
       '--dpkgopt=path-include=/usr/share/doc/*/copyright',
       ...options.map(option => `--aptopt=${option.replace(/;$/, '')}`),
@@ -128,19 +132,20 @@ function mmdebstrap({ mirror, options }: MachineApt): { rootfs: Readable; ended:
 }
 
 async function ensureMmdebstrap(log: (line: string) => void): Promise<void> {
-  if (await works('mmdebstrap', ['--version'])) return
+  if (existsSync(KEYRING) && (await works('mmdebstrap', ['--version']))) return
   const packages = ['mmdebstrap', 'debian-archive-keyring']
   if (!(await works('apt-get', ['--version'])) || process.getuid?.() !== 0) {
     throw baseProblem(
-      `no public image registry can be reached and ${packages[0]} is not installed: ` +
+      `no public image registry can be reached and ${packages.join(' or ')} is not installed: ` +
         `install it (apt-get install ${packages.join(' ')}) or load an image named ${PULLED_ROOTFS}`,
     )
   }
-  log(`installing ${packages[0]}`)
+  log(`installing ${packages.join(' and ')}`)
   const install = ['install', '--yes', '--no-install-recommends', ...packages]
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   try {
-    await run('apt-get', ['update'], { env })
+    // A source of the machine that has nothing to do with this may be broken: the install decides.
+    await run('apt-get', ['update'], { env }).catch(() => {})
     await run('apt-get', install, { env })
   } catch (error) {
     throw baseProblem(
