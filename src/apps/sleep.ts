@@ -1,6 +1,6 @@
 import type { LogLine } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
-import type { Snapshot, SnapshotReason } from '../store/records.ts'
+import type { Launch, Snapshot, SnapshotReason } from '../store/records.ts'
 import type { Context } from './context.ts'
 import { snapshotTag } from './naming.ts'
 
@@ -38,33 +38,43 @@ export async function fallAsleep(
   })
   const launch = store.launch(app)
   if (!launch) throw new Error(`${app} has a container and no release`)
-  let snapshot: Snapshot | undefined
-  if (launch.release.spec.state === 'keep' && (await engine.changes(container)).length > 0) {
-    const number = store.nextSnapshot(app)
-    const tag = snapshotTag(store.hostId, app, number)
-    const image = await engine.commit(container, {
-      tag,
-      labels: {
-        host: store.hostId,
-        role: 'snapshot',
-        app,
-        generation: launch.app.generation + 1,
-        release: launch.release.number,
-      },
-      secrets: Object.keys(launch.env),
-    })
-    snapshot = {
-      app,
-      number,
-      release: launch.release.number,
-      createdAt: context.now(),
-      reason,
-      image: tag,
-      size: image.size,
-      layers: image.layers,
-    }
-    store.addSnapshot(snapshot)
-  }
+  const snapshot =
+    launch.release.spec.state === 'keep' ? await commit(context, launch, container, reason) : undefined
   await engine.remove(container)
   return { snapshot, lastLines }
+}
+
+/** Steps 5 to 7; undefined when nothing changed on the disk. */
+async function commit(
+  { engine, store, now }: Context,
+  { app, release, env }: Launch,
+  container: string,
+  reason: SnapshotReason,
+): Promise<Snapshot | undefined> {
+  const number = store.nextSnapshot(app.name)
+  const tag = snapshotTag(store.hostId, app.name, number)
+  const image = await engine.commit(container, {
+    tag,
+    labels: {
+      host: store.hostId,
+      role: 'snapshot',
+      app: app.name,
+      generation: app.generation + 1,
+      release: release.number,
+    },
+    secrets: Object.keys(env),
+  })
+  if (!image) return undefined
+  const snapshot: Snapshot = {
+    app: app.name,
+    number,
+    release: release.number,
+    createdAt: now(),
+    reason,
+    image: tag,
+    size: image.size,
+    layers: image.layers,
+  }
+  store.addSnapshot(snapshot)
+  return snapshot
 }

@@ -131,7 +131,10 @@ export interface Engine {
   container(id: string): Promise<Container>
   /** All containers of this host, in any state. */
   containers(): Promise<Container[]>
-  /** What the container's disk has that its image has not. */
+  /**
+   * What the container's disk has that its image has not. A hint: an engine may miss a file that was changed
+   * and kept its size; `commit` misses none.
+   */
   changes(id: string): Promise<Change[]>
   /** Writes a plain (uncompressed) tar stream into a container that never ran. */
   put(id: string, path: string, tar: Readable): Promise<void>
@@ -142,10 +145,19 @@ export interface Engine {
   ): AsyncIterable<LogLine>
 
   /**
-   * Makes an image of a stopped (or never-started) container under an immutable tag. `secrets` are names
-   * of environment variables whose values are blanked in the image's config.
+   * Makes an image of a stopped container under an immutable tag; undefined, and no image, when its disk has
+   * nothing that its image has not. `secrets` are names of environment variables whose values are kept out of
+   * the image.
    */
-  commit(id: string, options: { tag: string; labels: Labels; secrets: readonly string[] }): Promise<Image>
+  commit(
+    id: string,
+    options: { tag: string; labels: Labels; secrets: readonly string[] },
+  ): Promise<Image | undefined>
+  /**
+   * Makes an image of a container that never ran under an immutable tag, so that its first instance changes
+   * nothing by starting.
+   */
+  seal(id: string, options: { tag: string; labels: Labels }): Promise<Image>
   image(reference: string): Promise<Image>
   /** All images of this host. */
   images(): Promise<Pick<Image, 'id' | 'tags' | 'labels'>[]>

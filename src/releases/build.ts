@@ -68,41 +68,51 @@ export async function build(
 
 /** Makes a release's image of a given one: the same layers, our labels. */
 export async function buildFromImage(
-  { engine, config }: Builder,
-  { reference, app, tag, labels }: { reference: string; app: string; tag: string; labels: Labels },
+  builder: Builder,
+  job: { reference: string; app: string; tag: string; labels: Labels },
   log: BuildLog,
 ): Promise<Image> {
-  const image = await engine.pull(reference, log.line).catch(error => {
+  const image = await builder.engine.pull(job.reference, log.line).catch(error => {
     if (!(error instanceof PullFailed)) throw error
     throw new Problem({ code: 'image_not_found', status: 422, detail: error.message, cause: error })
   })
-  // The command is never run: the container is only committed.
-  const id = await engine.create({
-    ...buildSpec(config, app, labels, image.id, ['true']),
-    confinement: 'image',
-  })
-  try {
-    return { ...(await engine.commit(id, { tag, labels, secrets: [] })), command: image.command }
-  } finally {
-    await engine.remove(id)
-  }
+  return sealImage(builder, image, job)
 }
 
-function buildDockerfile(
-  { engine, config }: Builder,
+async function buildDockerfile(
+  builder: Builder,
   job: Build,
   log: BuildLog,
   signal: AbortSignal,
 ): Promise<Image> {
+  const { engine, config } = builder
   const files = job.files({ prefix: '', uid: 0, gid: 0 })
-  const limits = buildLimits(config)
-  return engine
-    .build(files, { tag: job.tag, labels: job.labels, limits, log: log.line, signal })
+  const { tag, labels } = job
+  const image = await engine
+    .build(files, { tag, labels, limits: buildLimits(config), log: log.line, signal })
     .catch(error => {
       if (!(error instanceof BuildFailed)) throw error
       log.line(error.message)
       throw failed(error.message, log)
     })
+  return sealImage(builder, image, job)
+}
+
+/** Strange images become releases through a container that is never run: its command is the image's. */
+async function sealImage(
+  { engine, config }: Builder,
+  image: Image,
+  { app, tag, labels }: { app: string; tag: string; labels: Labels },
+): Promise<Image> {
+  const id = await engine.create({
+    ...buildSpec(config, app, labels, image.id, ['true']),
+    confinement: 'image',
+  })
+  try {
+    return { ...(await engine.seal(id, { tag, labels })), command: image.command }
+  } finally {
+    await engine.remove(id)
+  }
 }
 
 async function buildInContainer(
@@ -127,7 +137,9 @@ async function buildInContainer(
       if (builder.caBundle !== undefined) await engine.put(id, '/cache', await caTar(builder.caBundle))
       await runBuild(engine, id, log, signal)
     }
-    return await engine.commit(id, { tag: job.tag, labels: job.labels, secrets: [] })
+    const image = await engine.commit(id, { tag: job.tag, labels: job.labels, secrets: [] })
+    if (!image) throw new Error(`the build of ${job.tag} left no files`)
+    return image
   } finally {
     await engine.remove(id)
   }

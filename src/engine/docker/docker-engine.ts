@@ -63,6 +63,7 @@ export class DockerEngine implements Engine {
 
   commit = (id: string, options: { tag: string; labels: Labels; secrets: readonly string[] }) =>
     images.commit(this.#docker, id, options)
+  seal = (id: string, options: { tag: string; labels: Labels }) => images.seal(this.#docker, id, options)
   image = (reference: string) => images.get(this.#docker, reference)
   images = () => images.list(this.#docker, this.#host)
   removeImage = (reference: string) => images.remove(this.#docker, reference)

@@ -6,19 +6,21 @@ import { messageOf } from '../../problem.ts'
 import type { Image, Labels, Limits } from '../engine.ts'
 import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.ts'
 import { bounded, statusOf } from './client.ts'
-import { networkName } from './network.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
+import { addMountPoints } from './mount-points.ts'
+import { networkName } from './network.ts'
 import { ProgressError, readProgress } from './progress.ts'
+import { holdsSecret, scrub } from './scrub.ts'
 
 export async function get(docker: Docker, reference: string): Promise<Image> {
-  const info = await bounded('look at image', 20_000, () => docker.getImage(reference).inspect())
+  const info = await inspect(docker, reference)
   const config = info.Config ?? {}
   return {
     id: info.Id,
     tags: info.RepoTags ?? [],
     labels: readLabels(config.Labels),
     size: info.Size,
-    layers: info.RootFS.Layers?.length ?? 0,
+    layers: layersOf(info),
     ports: Object.keys(config.ExposedPorts ?? {})
       .filter(port => port.endsWith('/tcp'))
       .map(port => Number.parseInt(port, 10))
@@ -45,34 +47,64 @@ export async function remove(docker: Docker, reference: string): Promise<void> {
 
 /**
  * Commits a stopped container, checks the result and flushes the file systems to disk: the engine syncs its
- * own metadata, not the layer's files.
+ * own metadata, not the layer's files. Undefined when the disk has nothing that its image has not.
+ *
+ * The commit itself tells whether something changed: `changes` does not see a file of unchanged size that was
+ * written in the second of its layer's (truncated) time, as a database is that is written twice in a second.
  */
 export async function commit(
   docker: Docker,
   id: string,
   { tag, labels, secrets }: { tag: string; labels: Labels; secrets: readonly string[] },
-): Promise<Image> {
-  const container = docker.getContainer(id)
-  const base = (await bounded('look at container', 20_000, () => container.inspect())).Image
-  const [repo, name] = split(tag)
-  const changes = [
-    ...secrets.map(key => `ENV ${key}=`),
-    ...Object.entries(writeLabels(labels)).map(([key, value]) => `LABEL "${key}"="${value}"`),
-  ]
-  // dockerode would send the options as query and body both; the body is the image's whole config.
-  const query = { container: id, repo, tag: name, pause: false, changes }
-  await bounded('commit container', 10 * 60_000, () =>
-    container.commit({ _query: query, _body: {} } as object),
-  )
-  const [image, before] = await Promise.all([get(docker, tag), get(docker, base)])
-  if (image.layers !== before.layers + 1) {
-    throw new Error(`commit of ${tag}: ${image.layers} layers where ${before.layers + 1} were expected`)
+): Promise<Image | undefined> {
+  const base = (await bounded('look at container', 20_000, () => docker.getContainer(id).inspect())).Image
+  const before = layersOf(await inspect(docker, base))
+  await commitOnly(docker, id, tag, labels, secrets)
+  const committed = await inspect(docker, tag)
+  const after = layersOf(committed)
+  if (after === before) {
+    await remove(docker, tag)
+    return undefined
+  }
+  if (holdsSecret(committed, secrets)) await scrub(docker, committed, tag)
+  const image = await get(docker, tag)
+  if (after !== before + 1 || image.layers !== after) {
+    throw new Error(`commit of ${tag}: ${image.layers} layers on top of ${before}, where one more is right`)
   }
   if (image.labels.host !== labels.host || image.labels.generation !== labels.generation) {
     throw new Error(`commit of ${tag}: its labels are not the ones given`)
   }
   await flush()
   return image
+}
+
+/** Commits a container that never ran, with what the engine would add to its disk at its first start. */
+export async function seal(
+  docker: Docker,
+  id: string,
+  { tag, labels }: { tag: string; labels: Labels },
+): Promise<Image> {
+  await addMountPoints(docker, id)
+  await commitOnly(docker, id, tag, labels, [])
+  await flush()
+  return get(docker, tag)
+}
+
+async function commitOnly(
+  docker: Docker,
+  id: string,
+  tag: string,
+  labels: Labels,
+  secrets: readonly string[],
+): Promise<void> {
+  const [repo, name] = split(tag)
+  const changes = [
+    ...secrets.map(key => `ENV ${key}=`),
+    ...Object.entries(writeLabels(labels)).map(([key, value]) => `LABEL "${key}"="${value}"`),
+  ]
+  // dockerode would send the options as query and body both; the body is the image's whole config.
+  const options = { _query: { container: id, repo, tag: name, pause: false, changes }, _body: {} }
+  await bounded('commit container', 10 * 60_000, () => docker.getContainer(id).commit(options as object))
 }
 
 export async function pull(docker: Docker, reference: string, log: (line: string) => void): Promise<Image> {
@@ -128,6 +160,14 @@ export async function build(
     tar.destroy()
   }
   return get(docker, options.tag)
+}
+
+function inspect(docker: Docker, reference: string): Promise<Docker.ImageInspectInfo> {
+  return bounded('look at image', 20_000, () => docker.getImage(reference).inspect())
+}
+
+function layersOf(image: Docker.ImageInspectInfo): number {
+  return image.RootFS.Layers?.length ?? 0
 }
 
 /** Splits `repo:tag`; a colon before a slash belongs to a registry's port. */

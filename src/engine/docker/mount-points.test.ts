@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Change } from '../engine.ts'
-import { withoutMountPoints } from './artifacts.ts'
+import { withoutMountPoints } from './mount-points.ts'
 
 const change = (line: string): Change => {
   const kinds = { A: 'added', C: 'changed', D: 'deleted' } as const
@@ -9,11 +9,21 @@ const change = (line: string): Change => {
 }
 
 test('a container that wrote nothing has no changes, although the engine made mount points on its disk', () => {
-  assert.deepEqual(withoutMountPoints(['C /usr', 'C /usr/sbin', 'A /usr/sbin/docker-init', 'A /tmp'].map(change)), [])
+  assert.deepEqual(
+    withoutMountPoints(['C /usr', 'C /usr/sbin', 'A /usr/sbin/docker-init', 'A /tmp'].map(change)),
+    [],
+  )
 })
 
 test('what the app wrote beside a mount point is kept, with its folders', () => {
-  const all = ['C /usr', 'C /usr/sbin', 'A /usr/sbin/docker-init', 'A /usr/sbin/mine', 'C /usr/lib', 'A /usr/lib/x']
+  const all = [
+    'C /usr',
+    'C /usr/sbin',
+    'A /usr/sbin/docker-init',
+    'A /usr/sbin/mine',
+    'C /usr/lib',
+    'A /usr/lib/x',
+  ]
   assert.deepEqual(
     withoutMountPoints(all.map(change)),
     ['C /usr', 'C /usr/sbin', 'A /usr/sbin/mine', 'C /usr/lib', 'A /usr/lib/x'].map(change),
