@@ -1,7 +1,11 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { Interrupted } from './usage-error.ts'
 
-/** Asks on stderr and gives the line that is typed; undefined when there is none. With `hidden` it is not shown. */
+/**
+ * Asks on stderr and gives the line that is typed; undefined when there is none. With `hidden` it is not shown.
+ * @throws {Interrupted} at Ctrl-C
+ */
 export async function ask(question: string, { hidden = false } = {}): Promise<string | undefined> {
   process.stderr.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
@@ -10,9 +14,15 @@ export async function ask(question: string, { hidden = false } = {}): Promise<st
     output: hidden ? nowhere : process.stderr,
     terminal: true,
   })
-  const closed = new Promise<undefined>(resolve => lines.once('close', () => resolve(undefined)))
+  const ended = new Promise<undefined>((resolve, reject) => {
+    lines.once('SIGINT', () => {
+      if (!hidden) process.stderr.write('\n')
+      reject(new Interrupted('SIGINT'))
+    })
+    lines.once('close', () => resolve(undefined))
+  })
   try {
-    return await Promise.race([lines.question(hidden ? '' : question), closed])
+    return await Promise.race([lines.question(hidden ? '' : question), ended])
   } finally {
     lines.close()
     if (hidden) process.stderr.write('\n')

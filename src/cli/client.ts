@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Problem } from '../problem.ts'
+import { Problem } from '../problem.ts'
 import { type Body, exchange } from './exchange.ts'
 import { HostProblem } from './host-problem.ts'
 import { readLines } from './lines.ts'
@@ -63,6 +63,8 @@ export class Client {
       }
     } catch (error) {
       call.signal?.throwIfAborted()
+      // What is sent could not be read.
+      if (error instanceof Problem) throw error
       throw cutOff(this.target, error)
     }
   }

@@ -8,14 +8,14 @@ import { UsageError } from './usage-error.ts'
 /** What is deployed: a folder or a file of this machine, or an image. */
 export type Source = { kind: 'path'; path: string } | { kind: 'image'; reference: string }
 
-/** A source on its way: its bytes, and what is to be said of how far it is. */
+/** A source on its way. */
 export type Opened = {
   stream: Readable
   type: string
   /** What the host should call a single file. */
   filename: string | undefined
-  /** `12 files, 34 kB`, as far as it has come. */
-  packed: () => string
+  /** How far it is, given how many bytes are sent: `12 files, 34 kB; 9.1 kB sent`. */
+  describe: (sent: number) => string
 }
 
 /** @throws {UsageError} when there is nothing at the path */
@@ -42,29 +42,30 @@ export function nameOf(source: Source): string {
   return (source.reference.split('@', 1)[0] ?? '').replace(/^.*\//, '').replace(/:.*$/, '')
 }
 
-/** Opens a folder as a tar.gz that is packed while it is read, a file as it is. */
-export async function openPath(path: string): Promise<Opened> {
+/**
+ * Opens a folder as a tar.gz that is packed while it is read, a file as it is.
+ * @param warn gets a line about each thing that is left out unasked
+ */
+export async function openPath(path: string, warn: (line: string) => void): Promise<Opened> {
   if (!statSync(path).isDirectory()) {
     const { size } = statSync(path)
     const filename = basename(path)
-    return {
-      stream: createReadStream(path),
-      type: typeOf(filename),
-      filename,
-      packed: () => formatBytes(size),
-    }
+    const describe = (sent: number) => (sent < size ? `${formatBytes(sent)} of ` : '') + formatBytes(size)
+    return { stream: createReadStream(path), type: typeOf(filename), filename, describe }
   }
   const { packFolder } = await import('./pack.ts')
   let files = 0
   let bytes = 0
   const stream = packFolder(path, {
-    progress: (done: { files: number; bytes: number }) => {
+    warn,
+    progress: done => {
       files = done.files
       bytes = done.bytes
     },
   })
-  const packed = () => `${count(files, 'file')}, ${formatBytes(bytes)}`
-  return { stream, type: 'application/gzip', filename: undefined, packed }
+  const describe = (sent: number) =>
+    `${count(files, 'file')}, ${formatBytes(bytes)}; ${formatBytes(sent)} sent`
+  return { stream, type: 'application/gzip', filename: undefined, describe }
 }
 
 function typeOf(filename: string): string {

@@ -4,7 +4,6 @@ import { appPath, type Call, type Client } from './client.ts'
 import { openPath, type Source } from './deploy-source.ts'
 import { HostProblem } from './host-problem.ts'
 import { Progress } from './progress.ts'
-import { formatBytes } from './units.ts'
 import { Interrupted } from './usage-error.ts'
 
 export type Deploy = { app: string; source: Source; fresh: boolean; signal?: AbortSignal }
@@ -48,10 +47,10 @@ async function fill(call: Call, source: Source, progress: Progress): Promise<voi
     call.json = { image: source.reference }
     return
   }
-  const { stream, type, filename, packed } = await openPath(source.path)
+  const { stream, type, filename, describe } = await openPath(source.path, line => progress.warn(line))
   progress.begin('upload')
   if (filename !== undefined) call.query = { ...call.query, filename }
-  const onSent = (bytes: number) => progress.update(`${packed()}; ${formatBytes(bytes)} sent`)
+  const onSent = (bytes: number) => progress.update(describe(bytes))
   call.upload = { source: stream, type, onSent }
 }
 
@@ -69,10 +68,8 @@ class HostSteps {
 
   take({ step, detail }: { step: string; detail: string }): void {
     if (step === 'received') this.#progress.done()
-    else if (step === 'detected') {
-      this.#progress.begin('runtime', detail)
-      this.#progress.done()
-    } else {
+    else if (step === 'detected') this.#progress.note('runtime', detail)
+    else {
       this.#switching = step === 'switching'
       this.#progress.begin(NAMES[step] ?? step, detail)
     }

@@ -1,8 +1,12 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import { type Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import type { Target } from './target.ts'
 import { unreachable } from './unreachable.ts'
 
@@ -52,7 +56,7 @@ export function exchange(
     const onAbort = () => request.destroy(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
 
-    let response: IncomingMessage | undefined
+    let answer: IncomingMessage | undefined
     let sourceError: unknown
     const end = () => {
       clearTimeout(connecting)
@@ -60,44 +64,62 @@ export function exchange(
     }
     request.on('socket', socket => socket.once('connect', () => clearTimeout(connecting)))
     request.on('close', () => signal?.removeEventListener('abort', onAbort))
-    request.on('response', answer => {
+    request.on('response', response => {
       end()
-      response = answer
-      // What cuts it off later is thrown to whoever reads the answer, in words.
-      answer.on('error', () => {})
-      resolve(answer)
+      answer = response
+      // What cuts it off later is thrown to whoever reads the answer.
+      response.on('error', () => {})
+      resolve(response)
     })
     request.on('error', error => {
       end()
       if (signal?.aborted) reject(signal.reason)
       else reject(sourceError ?? unreachable(target, error))
     })
-    if (!body) request.end()
-    else if ('text' in body) {
-      request.setHeader('content-type', body.type)
-      request.end(body.text)
-    } else {
-      request.setHeader('content-type', body.type)
-      body.source.on('error', error => {
+    if (!body) {
+      request.end()
+      return
+    }
+    request.setHeader('content-type', body.type)
+    if ('text' in body) request.end(body.text)
+    else {
+      send(body.source, request, body.onSent).catch(error => {
         sourceError = error
-      })
-      // An answer may come before the body is through; after it, a cut upload is the host's wish.
-      pipeline(body.source, meter(body.onSent), request).catch(() => {
-        if (!response) return
-        body.source.destroy()
+        answer?.destroy(error)
+        request.destroy()
       })
     }
   })
 }
 
-function meter(onSent: ((bytes: number) => void) | undefined): Transform {
+/**
+ * Sends what the source gives, as fast as the host takes it. Throws what the source throws; a connection that
+ * fails, or that the host closes because it has answered already, is the request's to tell.
+ */
+async function send(
+  source: Readable,
+  request: ClientRequest,
+  onSent?: (bytes: number) => void,
+): Promise<void> {
   let sent = 0
-  return new Transform({
-    transform(chunk, _, done) {
-      sent += chunk.length
-      onSent?.(sent)
-      done(null, chunk)
-    },
+  for await (const chunk of source) {
+    if (request.destroyed) return
+    const taken = request.write(chunk)
+    sent += chunk.length
+    onSent?.(sent)
+    if (!taken && !request.destroyed) await drained(request)
+  }
+  request.end()
+}
+
+/** Resolves when the request takes more, or is over. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      request.off('drain', done).off('close', done)
+      resolve()
+    }
+    request.on('drain', done).on('close', done)
   })
 }
 

@@ -4,6 +4,8 @@ import { Problem } from '../problem.ts'
 export class HostProblem extends Problem {
   /** The lines of `data.log` stand on the terminal already. */
   readonly logShown: boolean
+  /** What to type next, a line of its own. */
+  hint: string | undefined
 
   /** @param shown the line of log that was printed last */
   constructor(document: Readonly<Record<string, unknown>>, shown?: string) {

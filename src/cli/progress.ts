@@ -32,6 +32,12 @@ export class Progress implements Disposable {
     this.#draw()
   }
 
+  /** Something found out between two steps: `✓ runtime       node`. */
+  note(name: string, text: string): void {
+    this.done()
+    this.#out.write(`${style('green', '✓', this.#out)} ${name.padEnd(NAME_WIDTH)}  ${printable(text)}\n`)
+  }
+
   /** What the running step has reached. */
   update(detail: string): void {
     if (this.#step) this.#step.detail = detail
@@ -40,9 +46,16 @@ export class Progress implements Disposable {
   /** A line that the running step printed. */
   log(line: string): void {
     this.lastLog = line
+    if (line.trim() === '') return
     // Where nothing is redrawn, the lines need a heading.
     if (!this.#out.isTTY && this.#step?.told === this.#step?.since) this.#tell()
     this.#out.write(this.#clear() + style('dim', `  ${printable(line)}`, this.#out).concat('\n'))
+    this.#draw()
+  }
+
+  /** Something that the user may not have meant. */
+  warn(line: string): void {
+    this.#out.write(`${this.#clear()}${style('yellow', '!', this.#out)} ${printable(line)}\n`)
     this.#draw()
   }
 
@@ -70,8 +83,9 @@ export class Progress implements Disposable {
     clearInterval(this.#timer)
     const { name, since, detail } = step
     const elapsed = formatElapsed(performance.now() - since)
-    const note = detail ? ` (${printable(detail)})` : ''
-    this.#out.write(`${this.#clear()}${mark} ${name.padEnd(NAME_WIDTH)}  ${elapsed}${note}\n`)
+    const head = `${name.padEnd(NAME_WIDTH)}  ${elapsed}`
+    const note = detail ? ` (${this.#fit(printable(detail), head.length + 5)})` : ''
+    this.#out.write(`${this.#clear()}${mark} ${head}${note}\n`)
     this.#step = undefined
   }
 
@@ -82,9 +96,8 @@ export class Progress implements Disposable {
       if (performance.now() - step.told >= RETELL_MS - REDRAW_MS) this.#tell()
       return
     }
-    const elapsed = formatElapsed(performance.now() - step.since)
-    const text = `… ${step.name.padEnd(NAME_WIDTH)}  ${elapsed}  ${printable(step.detail)}`
-    this.#out.write(CLEAR_LINE + text.slice(0, (this.#out.columns ?? 80) - 1))
+    const head = `… ${step.name.padEnd(NAME_WIDTH)}  ${formatElapsed(performance.now() - step.since)}  `
+    this.#out.write(CLEAR_LINE + head + this.#fit(printable(step.detail), head.length))
   }
 
   #tell(): void {
@@ -92,6 +105,13 @@ export class Progress implements Disposable {
     if (!step) return
     step.told = performance.now()
     this.#out.write(`… ${step.name.padEnd(NAME_WIDTH)}  ${printable(step.detail)}\n`)
+  }
+
+  /** A text that leaves `taken` columns of a terminal's line to others; a longer line could not be redrawn. */
+  #fit(text: string, taken: number): string {
+    if (!this.#out.isTTY) return text
+    const room = Math.max(0, (this.#out.columns || 80) - taken - 1)
+    return text.length <= room ? text : `${text.slice(0, Math.max(0, room - 1))}…`
   }
 
   #clear(): string {

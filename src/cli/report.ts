@@ -30,6 +30,7 @@ function printText(error: unknown): void {
   for (const line of lines) remark(style('dim', `  ${printable(line)}`, process.stderr))
   const mark = error instanceof Interrupted ? '' : `${style('red', 'error:', process.stderr)} `
   remark(mark + printable(messageOf(error)).replace(/\s*\n\s*/g, ' '))
+  if (error instanceof HostProblem && error.hint) remark(error.hint)
 }
 
 function toDocument(error: unknown): Record<string, unknown> {

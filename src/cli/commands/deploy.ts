@@ -7,6 +7,7 @@ import { appPath, Client } from '../client.ts'
 import { deploy } from '../deploy.ts'
 import { nameOf, readSource, type Source } from '../deploy-source.ts'
 import { examples } from '../examples.ts'
+import { HostProblem } from '../host-problem.ts'
 import { interruptible } from '../interrupt.ts'
 import { invocation } from '../invocation.ts'
 import { jsonOption } from '../options.ts'
@@ -48,9 +49,9 @@ async function run(path: string | undefined, { name, fresh = false, image, json 
     if (json) printJson(deployed)
     else print(deployed.url)
   } catch (error) {
-    if (!json && error instanceof Problem && error.code === 'state_would_be_lost') {
+    if (error instanceof HostProblem && error.code === 'state_would_be_lost') {
       const again = source.kind === 'image' ? `--image ${source.reference}` : show(source)
-      remark(`To drop those files: ${invocation('deploy', again, '--name', app, '--fresh')}`)
+      error.hint = `To drop those files: ${invocation('deploy', again, '--name', app, '--fresh')}`
     }
     throw error
   }

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { catalogue } from './catalogue.ts'
+import { answer, fakeHost, run } from './fake-host.ts'
+
+test('the overview names every command and ends well', async () => {
+  const { code, stdout } = await run(['--help'])
+  assert.equal(code, 0)
+  for (const { name, summary } of catalogue) assert.match(stdout, new RegExp(`^  ${name} +${summary}`, 'm'))
+})
+
+test('a call without a command shows the overview on stderr and is wrong usage', async () => {
+  const { code, stdout, stderr } = await run([])
+  assert.equal(code, 2)
+  assert.equal(stdout, '')
+  assert.match(stderr, /Usage: dormice <command>/)
+})
+
+test('every command has help with an example', async () => {
+  for (const { name } of catalogue) {
+    const { code, stdout } = await run([name, '--help'])
+    assert.equal(code, 0, name)
+    assert.match(stdout, new RegExp(`Examples:\n  dormice ${name}`), name)
+  }
+})
+
+test('help of a command is the same by either way to ask', async () => {
+  const [one, other] = await Promise.all([run(['help', 'deploy']), run(['deploy', '--help'])])
+  assert.equal(one.code, 0)
+  assert.equal(one.stdout, other.stdout)
+})
+
+test('--version is the package’s', async () => {
+  const { code, stdout } = await run(['--version'])
+  assert.equal(code, 0)
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+const wrong: [args: string[], said: RegExp][] = [
+  [['lss'], /unknown command 'lss'\n\(Did you mean ls\?\)\n`dormice --help` shows/],
+  [['ls', '--jsno'], /unknown option '--jsno'\n\(Did you mean --json\?\)\n`dormice ls --help` shows/],
+  [['ls', 'more'], /too many arguments/],
+  [['wake'], /missing required argument 'app'/],
+  [['deploy', '--name'], /option '-n, --name <app>' argument missing/],
+  [['env'], /Usage: dormice env <set\|unset\|ls>/],
+  [['env', 'sett'], /unknown command 'sett'\n\(Did you mean set\?\)/],
+  [['env', 'set', 'notes'], /missing required argument/],
+  [['env', 'set', 'notes', '1X=y'], /"1X" cannot name a variable/],
+  [['env', 'set', 'notes', 'A=-', 'B=-'], /only one value can be “-”/],
+  [['logs', 'notes', '--tail', 'ten'], /Accepted: a whole number/],
+  [['logs', 'notes', '--since', 'yesterday'], /Accepted: 30s, 10m/],
+  [['deploy', './nothing-here'], /there is no ".\/nothing-here" to deploy/],
+  [['deploy', '.', '--image', 'x'], /not both/],
+  [['deploy', '.', '--name', 'No_Name'], /--name "No_Name" cannot name an app/],
+  [['deploy', '/', '--json'], /gives no name/],
+  [['rm', 'notes'], /pass --yes/],
+]
+
+for (const [args, said] of wrong) {
+  test(`\`${args.join(' ')}\` is wrong usage and asks nobody`, async () => {
+    await using host = await fakeHost({ 'GET /v1/apps': answer({ apps: [] }) })
+    const { code, stdout, stderr } = await run(args, { host })
+    assert.equal(code, 2)
+    assert.match(stderr + stdout, said)
+    assert.deepEqual(host.asked, [])
+  })
+}
+
+test('a secret whose key was forgotten is not repeated', async () => {
+  const { code, stderr, stdout } = await run(['env', 'set', 'notes', 'hunter2'])
+  assert.equal(code, 2)
+  assert.doesNotMatch(stderr + stdout, /hunter2/)
+})
+
+test('a quick command loads nothing heavy', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps': answer({ apps: [] }) })
+  const hook = `import{registerHooks}from"node:module";registerHooks({load(url,context,next){process._rawDebug(url);return next(url,context)}})`
+  const { code, stderr } = await run(['ls'], {
+    host,
+    node: [`--import=data:text/javascript,${encodeURIComponent(hook)}`],
+  })
+  assert.equal(code, 0)
+  const packages = new Set(stderr.match(/(?<=node_modules\/)[^/]+/g))
+  assert.deepEqual([...packages], ['commander'])
+  assert.doesNotMatch(stderr, /commands\/(?!ls\.ts)/)
+})
