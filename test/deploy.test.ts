@@ -60,7 +60,8 @@ describe('deploying', () => {
     await host.deployText('building', 'main.js', answering('old'))
     const broken = await tar({
       'package.json': JSON.stringify({
-        scripts: { build: 'echo the reason is this >&2; exit 7', start: 'node main.js' },
+        scripts: { build: 'echo the reason is this >&2; exit 7' },
+        main: 'main.js',
       }),
       'main.js': answering('new'),
     })
@@ -130,7 +131,8 @@ describe('deploying', () => {
   test('progress is streamed as one JSON object a line, the build’s log among it, the release last', async () => {
     const app = await tar({
       'package.json': JSON.stringify({
-        scripts: { build: 'echo step one; echo step two', start: 'node main.js' },
+        scripts: { build: 'echo step one; echo step two' },
+        main: 'main.js',
       }),
       'main.js': answering('ok'),
     })
@@ -216,7 +218,7 @@ describe('deploying', () => {
 
   test('two deploys of one app at a time: the second is told to wait', async () => {
     const slow = await tar({
-      'package.json': JSON.stringify({ scripts: { build: 'sleep 2', start: 'node main.js' } }),
+      'package.json': JSON.stringify({ scripts: { build: 'sleep 2' }, main: 'main.js' }),
       'main.js': answering('slow'),
     })
     const answers = await Promise.all([post('twice', slow), post('twice', slow)])

@@ -40,7 +40,7 @@ describe('a sleeping app is woken by the first request', () => {
 
   test('an open WebSocket keeps its app awake, and works all the while', async () => {
     await host.deploy('chat', 'examples/chat')
-    const socket = new WebSocket(`ws://127.0.0.1:${host.port}/`, { headers: { host: 'chat.localhost' } })
+    const socket = new WebSocket(`ws://127.0.0.1:${host.port}/room`, { headers: { host: 'chat.localhost' } })
     const messages: string[] = []
     socket.on('message', data => messages.push(String(data)))
     await new Promise((resolve, reject) => {

@@ -98,14 +98,14 @@ async function buildDockerfile(
   return sealImage(builder, image, job)
 }
 
-/** Strange images become releases through a container that is never run: its command is the image's. */
+/** Strange images become releases through a container that is never run, so its command matters only to the image. */
 async function sealImage(
   { engine, config }: Builder,
   image: Image,
   { app, tag, labels }: { app: string; tag: string; labels: Labels },
 ): Promise<Image> {
   const id = await engine.create({
-    ...buildSpec(config, app, labels, image.id, ['true']),
+    ...buildSpec(config, app, labels, image.id, image.command.length > 0 ? image.command : ['true']),
     confinement: 'image',
   })
   try {
