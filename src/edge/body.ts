@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+/** Whether a message has a body, by its framing (RFC 9112, 6.3). */
+export function hasBody(req: IncomingMessage): boolean {
+  const length = req.headers['content-length']
+  return (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined
+}
+
+/**
+ * A request's body on its way to an instance. It stands between the two because undici destroys the body it sends
+ * when an answer comes before the body's end, and destroying an IncomingMessage takes the visitor's connection
+ * with it. The body is not read before undici asks for it.
+ */
+export class Upload extends Readable {
+  readonly #req: IncomingMessage
+
+  constructor(req: IncomingMessage) {
+    super({ emitClose: true })
+    this.#req = req
+    // undici takes its own listener off before it destroys the body with an error.
+    this.on('error', ignore)
+    req.on('data', this.#onData)
+    req.on('end', this.#onEnd)
+    req.pause()
+  }
+
+  override _read(): void {
+    this.#req.resume()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#req.off('data', this.#onData)
+    this.#req.off('end', this.#onEnd)
+    callback(error)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (!this.push(chunk)) this.#req.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    this.push(null)
+  }
+}
+
+function ignore(): void {}

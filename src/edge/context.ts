@@ -1,0 +1,43 @@
+import type { ServerResponse } from 'node:http'
+import type { WakeInfo } from '../apps/lease.ts'
+import type { Log } from '../log.ts'
+import type { Limits } from './limits.ts'
+import type { Pools } from './pools.ts'
+
+/** One request, when it is over. */
+export type AccessRecord = {
+  app: string
+  method: string
+  /** Without the query, which may hold secrets. */
+  path: string
+  requestId: string
+  /** What the visitor was answered; 0 when they left, or were cut off, before an answer. */
+  status: number
+  /** Bytes of the answer's body; for an upgraded connection, of what was sent through it. */
+  bytes: number
+  /** Milliseconds from the request's arrival to the answer's last byte, or to the end of the tunnel. */
+  ms: number
+  /** Set on the first request after a wake. */
+  wake: WakeInfo | undefined
+  /** Who ended it early; undefined when it ended as it should. */
+  aborted: 'visitor' | 'app' | 'edge' | undefined
+}
+
+/** A log, and optionally a taker of one record per request to an app. */
+export type EdgeLog = Log & { access?(record: AccessRecord): void }
+
+/** What all requests of one edge share. */
+export type EdgeContext = {
+  readonly log: EdgeLog
+  readonly limits: Limits
+  readonly pools: Pools
+  /** Milliseconds that only grow. */
+  readonly now: () => number
+  /** An answer is on its way on a connection; to be paired with {@link ended}. */
+  began(res: ServerResponse): void
+  ended(res: ServerResponse): void
+  /** Set while the edge closes: connections take no further request. */
+  draining: boolean
+  /** Set once it breaks off what is left. */
+  cutting: boolean
+}

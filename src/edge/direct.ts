@@ -1,0 +1,122 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import type { Lease } from '../apps/lease.ts'
+import { hasBody } from './body.ts'
+import { Exchange } from './exchange.ts'
+import { answerTimeout, upstreamProblem } from './failures.ts'
+import { responseHeaders, trailerPairs } from './headers.ts'
+import { relayInformation, writeHead } from './relay.ts'
+
+/**
+ * A request over a connection of its own, for the few that undici cannot say: with `Expect: 100-continue`, where the
+ * app decides whether the body comes at all, and with trailers.
+ */
+export class DirectExchange extends Exchange {
+  #upstream: ClientRequest | undefined
+  #connected = false
+  #answered = false
+
+  /** Headers that only this connection is about. */
+  protected connectionHeaders(): string[] {
+    const { headers } = this.req
+    const own = ['Connection', 'close']
+    if (headers.expect !== undefined) own.push('Expect', '100-continue')
+    if (headers['transfer-encoding'] !== undefined) {
+      own.push('Transfer-Encoding', 'chunked')
+      if (headers.trailer !== undefined) own.push('Trailer', headers.trailer)
+    }
+    return own
+  }
+
+  protected override send({ upstream: { host, port } }: Lease): void {
+    const { req, routed, context } = this
+    const { connectTimeout, answerTimeout: patience, answerHeaderBytes } = context.limits
+    this.#connected = false
+    const headers = this.headersForApp()
+    headers.push(...this.connectionHeaders())
+    const upstream = request({
+      method: req.method,
+      path: routed.path,
+      headers,
+      maxHeaderSize: answerHeaderBytes,
+      createConnection: () =>
+        connect({ host, port, noDelay: true, allowHalfOpen: true, keepAlive: true }).once('connect', () => {
+          this.#connected = true
+          upstream.setTimeout(patience)
+          this.#sendBody(upstream)
+        }),
+    })
+    this.#upstream = upstream
+    upstream.setTimeout(connectTimeout, () => upstream.destroy(answerTimeout()))
+    upstream.on('information', ({ statusCode, rawHeaders }) => {
+      if (statusCode !== 100) relayInformation(req, this.res, statusCode, rawHeaders)
+      else if (req.headers.expect !== undefined && !this.#answered) this.res.writeContinue()
+    })
+    upstream.on('response', answer => this.#relay(upstream, answer))
+    upstream.on('error', error => this.#failed(error))
+    this.prepare(upstream)
+    upstream.flushHeaders()
+  }
+
+  /** A last look at the request before it goes out. */
+  protected prepare(_: ClientRequest): void {}
+
+  protected override abandon(): void {
+    if (!this.#upstream) return
+    this.req.unpipe(this.#upstream)
+    this.#upstream.destroy()
+  }
+
+  #sendBody(upstream: ClientRequest): void {
+    const { req } = this
+    if (!hasBody(req)) {
+      upstream.end()
+      return
+    }
+    req.pipe(upstream, { end: false })
+    req.once('end', () => {
+      if (req.rawTrailers.length > 0) upstream.addTrailers(trailerPairs(req.rawTrailers))
+      upstream.end()
+    })
+  }
+
+  #relay(upstream: ClientRequest, answer: IncomingMessage): void {
+    const { res } = this
+    const status = answer.statusCode ?? 502
+    this.#answered = true
+    upstream.setTimeout(0)
+    answer.on('error', ignore)
+    answer.on('close', () => {
+      if (answer.complete || this.settled || this.aborted) return
+      this.aborted = 'app'
+      this.cut()
+    })
+    writeHead(
+      res,
+      status,
+      answer.statusMessage,
+      responseHeaders(answer.rawHeaders, this.responseRules(status)),
+    )
+    res.flushHeaders()
+    res.on('drain', () => answer.resume())
+    answer.on('data', (chunk: Buffer) => {
+      this.bytes += chunk.length
+      if (!res.write(chunk)) answer.pause()
+    })
+    answer.on('end', () => {
+      this.req.unpipe(upstream)
+      if (answer.rawTrailers.length > 0) res.addTrailers(trailerPairs(answer.rawTrailers))
+      res.end()
+    })
+  }
+
+  #failed(error: Error): void {
+    if (this.settled || this.aborted || this.#answered) return
+    if (this.#upstream) this.req.unpipe(this.#upstream)
+    if (!this.#connected && this.retry()) return
+    this.fail(upstreamProblem(error))
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { test } from 'node:test'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { silent } from '../log.ts'
+import { cannedApp, dial, get, HandApp, httpApp, rawApp, stage } from './fixture.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
+import { Pools } from './pools.ts'
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+function to(host: string, ...headers: string[]): string {
+  return ['GET /x HTTP/1.1', `Host: ${host}`, 'Connection: close', ...headers, '', ''].join('\r\n')
+}
+
+test('the app is found by its name whatever the case, port and final dot of the host', async t => {
+  const { upstream } = await cannedApp(t, OK)
+  const { port } = await stage(t, upstream)
+  for (const host of ['app.localhost', 'APP.LocalHost:80', 'app.localhost.:8080']) {
+    const visitor = await dial(t, port)
+    assert.match(await visitor.write(to(host)).end(), /^HTTP\/1\.1 200 /, host)
+  }
+})
+
+for (const host of [
+  'nobody.localhost',
+  'a.app.localhost',
+  'app.localhost.evil.test',
+  '127.0.0.1',
+  '[::1]:80',
+  'localhost',
+]) {
+  test(`the host ${host} is a 404 that names it and says what to do`, async t => {
+    const { port, app } = await stage(t, undefined)
+    const visitor = await dial(t, port)
+    const received = await visitor.write(to(host)).end()
+    assert.match(received, /^HTTP\/1\.1 404 .*\r\nX-Dormice-Error: unknown_host\r\n/s)
+    const body = received.slice(received.indexOf('\r\n\r\n') + 4)
+    assert.ok(
+      body.includes(host) && body.includes('<app>.localhost') && body.trim().split('\n').length === 1,
+      body,
+    )
+    assert.equal(app.taken + app.waiting.size, 0)
+  })
+}
+
+test('a host shown on a page is text, not markup', async t => {
+  const { port } = await stage(t, undefined)
+  const visitor = await dial(t, port)
+  const received = await visitor.write(to(`<img/src=x>"'&.localhost`, 'Accept: text/html')).end()
+  assert.match(received, /\r\nContent-Type: text\/html; charset=utf-8\r\n/)
+  assert.ok(received.includes('&#60;img/src=x&#62;&#34;&#39;&#38;.localhost'), received)
+  assert.doesNotMatch(received, /<img/)
+})
+
+test('OPTIONS * asks about the server and wakes nobody', async t => {
+  const { port, app } = await stage(t, undefined)
+  const visitor = await dial(t, port)
+  const received = await visitor
+    .write('OPTIONS * HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\n\r\n')
+    .end()
+  assert.match(received, /^HTTP\/1\.1 200 /)
+  assert.equal(app.taken + app.waiting.size, 0)
+})
+
+test('the control host goes to the control listener, bodies, their absence and expectations included', async t => {
+  const api = new Hono()
+  api.all('*', async c => c.text(`${c.req.method} ${new URL(c.req.url).pathname} [${await c.req.text()}]`))
+  const control = getRequestListener(api.fetch, { overrideGlobalObjects: false })
+  const { port } = await stage(t, undefined, { control })
+  const requests: [string, string][] = [
+    ['GET /v1/apps HTTP/1.1\r\nHost: dormice.localhost:8080\r\n\r\n', 'GET /v1/apps []'],
+    ['POST /v1/apps/a/wake HTTP/1.1\r\nHost: dormice.localhost\r\n\r\n', 'POST /v1/apps/a/wake []'],
+    [
+      'POST /hooks/h HTTP/1.1\r\nHost: Dormice.localhost\r\nContent-Length: 2\r\n\r\nhi',
+      'POST /hooks/h [hi]',
+    ],
+    ['GET http://dormice.localhost/a HTTP/1.1\r\nHost: dormice.localhost\r\n\r\n', 'GET /a []'],
+    [
+      'GET /ws HTTP/1.1\r\nHost: dormice.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      'GET /ws []',
+    ],
+  ]
+  const visitor = await dial(t, port)
+  for (const [request, answer] of requests) {
+    visitor.received = ''
+    await visitor.write(request).until(answer)
+  }
+  visitor.write(
+    'PUT /up HTTP/1.1\r\nHost: dormice.localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n',
+  )
+  await visitor.until('HTTP/1.1 100 Continue\r\n\r\n')
+  await visitor.write('hi').until('PUT /up [hi]')
+})
+
+test('closing lets an answer under way end, and takes no more requests', async t => {
+  const begun = Promise.withResolvers<ServerResponse>()
+  const upstream = await httpApp(t, (_, res) => {
+    res.write('begun;')
+    begun.resolve(res)
+  })
+  const { port, edge } = await stage(t, upstream)
+  const idle = await dial(t, port)
+  const visitor = await dial(t, port)
+  await visitor.write(get()).until('begun;')
+  const closed = edge.close({ drain: 60_000 })
+  await idle.end()
+  const late = await dial(t, port).catch((error: NodeJS.ErrnoException) => error.code)
+  assert.equal(late, 'ECONNREFUSED')
+  ;(await begun.promise).end('ended')
+  assert.match(await visitor.end(), /ended\r\n0\r\n\r\n$/)
+  await closed
+  assert.equal(edge.address, undefined)
+})
+
+test('closing does not cut the end off an answer that its visitor is slow to read', async t => {
+  const size = 24 * 1024 * 1024
+  const upstream = await httpApp(t, (_, res) => res.end(Buffer.alloc(size)))
+  const { port, edge, app } = await stage(t, upstream)
+  const visitor = await dial(t, port)
+  visitor.socket.removeAllListeners('data')
+  visitor.socket.pause()
+  visitor.write(get())
+  await app.until(({ taken }) => taken === 1)
+  const closed = edge.close({ drain: 60_000 })
+  let got = 0
+  visitor.socket.on('data', data => (got += data.length))
+  visitor.socket.resume()
+  await once(visitor.socket, 'end')
+  visitor.socket.end()
+  await closed
+  assert.ok(got > size, String(got))
+})
+
+test('closing breaks off what is not over in time, held requests as well', async t => {
+  const begun = Promise.withResolvers<void>()
+  const upstream = await httpApp(t, (_, res) => {
+    res.write('begun;')
+    begun.resolve()
+  })
+  const { port, edge, app, records } = await stage(t, upstream)
+  const visitor = await dial(t, port)
+  await visitor.write(get('/running')).until('begun;')
+  app.upstream = undefined
+  const held = await dial(t, port)
+  held.write(get('/held'))
+  await app.until(({ waiting }) => waiting.size === 1)
+  await edge.close({ drain: 20 })
+  assert.deepEqual([app.out, app.waiting.size], [0, 0])
+  assert.deepEqual(
+    records.map(({ aborted }) => aborted),
+    ['edge', 'edge'],
+  )
+})
+
+test('closing tells the app of a tunnel that no more comes, and passes on its last words', async t => {
+  const upstream = await rawApp(t, async wire => {
+    await wire.until('\r\n\r\n')
+    wire.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+    wire.socket.once('end', () => wire.socket.end('last words'))
+  })
+  const { port, edge, records } = await stage(t, upstream)
+  const visitor = await dial(t, port)
+  await visitor.write(get('/', 'Connection: Upgrade', 'Upgrade: x')).until('101')
+  const closed = edge.close({ drain: 60_000 })
+  assert.match(await visitor.end(), /last words$/)
+  await closed
+  assert.equal(records[0]?.aborted, undefined)
+})
+
+test('an address that is taken is an error of listen', async t => {
+  const { port } = await stage(t, undefined)
+  const { createEdge } = await import('./edge.ts')
+  await using second = createEdge({
+    resolve: () => new HandApp(),
+    control: () => {},
+    domain: 'localhost',
+    log: silent,
+  })
+  await assert.rejects(second.listen({ host: '127.0.0.1', port }), { code: 'EADDRINUSE' })
+})
+
+test('headers that do not come in time close the connection', async t => {
+  const { port } = await stage(t, undefined, { limits: { headersTimeout: 100 } })
+  const visitor = await dial(t, port)
+  assert.match(await visitor.write('GET / HTTP/1.1\r\nHost: app.loc').end(), /^HTTP\/1\.1 408 /)
+})
+
+test('the connections to an instance that is gone are forgotten', async t => {
+  const pools = new Pools(DEFAULT_LIMITS)
+  const sockets: import('node:net').Socket[] = []
+  const upstream = await rawApp(t, wire => {
+    sockets.push(wire.socket)
+    wire.socket.once('data', () => wire.write(OK))
+  })
+  const pool = pools.get(upstream)
+  const answered = Promise.withResolvers<void>()
+  pool.dispatch(
+    { path: '/', method: 'GET' },
+    {
+      onRequestStart() {},
+      onResponseStart() {},
+      onResponseData() {},
+      onResponseEnd: () => answered.resolve(),
+      onResponseError: (_, error) => answered.reject(error),
+    },
+  )
+  await answered.promise
+  assert.equal(pools.get(upstream), pool)
+  assert.equal(pools.size, 1)
+  const gone = once(pool, 'disconnect')
+  for (const socket of sockets) socket.destroy()
+  await gone
+  assert.equal(pools.size, 0)
+})

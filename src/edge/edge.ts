@@ -1,0 +1,244 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Leasable } from '../apps/lease.ts'
+import { hasBody } from './body.ts'
+import type { EdgeContext, EdgeLog } from './context.ts'
+import { DirectExchange } from './direct.ts'
+import type { Routed } from './exchange.ts'
+import { countHosts } from './headers.ts'
+import { parseHost } from './host.ts'
+import type { Limits } from './limits.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
+import { whenOver } from './over.ts'
+import type { Answer } from './pages.ts'
+import { badRequest, bareDomain, sendAnswer, unknownHost } from './pages.ts'
+import { Pools } from './pools.ts'
+import { PooledExchange } from './proxy.ts'
+import { originForm } from './target.ts'
+import { mayUpgrade, UpgradeExchange } from './upgrade.ts'
+
+export type EdgeOptions = {
+  /** The instance behind an app's name; undefined when there is no such app. Called for every request: a Map lookup. */
+  resolve(app: string): Leasable | undefined
+  /** Answers everything on `dormice.<domain>`. */
+  control: RequestListener
+  /** Apps are `<app>.<domain>`. Lower case. */
+  domain: string
+  log: EdgeLog
+  limits?: Partial<Limits>
+  /** Milliseconds that only grow. */
+  clock?: { now(): number }
+}
+
+/** The public HTTP side: routes by Host, holds requests while their app wakes, forwards them. */
+export type Edge = AsyncDisposable & {
+  /** Begins to accept connections; port 0 takes a free one. Rejects when the address is taken. */
+  listen(address: { host: string; port: number }): Promise<AddressInfo>
+  /** Where it listens; undefined before and after. */
+  readonly address: AddressInfo | undefined
+  /**
+   * Accepts no more connections and requests, ends tunnels, lets answers under way finish for at most `drain` ms
+   * (10,000 unless told), then breaks off what is left. Later calls wait for the first.
+   */
+  close(options?: { drain?: number }): Promise<void>
+}
+
+/** Where a request goes. */
+type Route =
+  | { to: 'app'; routed: Routed }
+  | { to: 'control'; path: string }
+  | { to: 'edge'; answer: Answer; close?: boolean }
+
+/** Builds the edge; it accepts nothing before `listen`. */
+export function createEdge({
+  resolve,
+  control,
+  domain,
+  log,
+  limits,
+  clock = performance,
+}: EdgeOptions): Edge {
+  const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
+  const sockets = new Set<Socket>()
+  const running = new Set<ServerResponse>()
+  const tunnels = new Set<UpgradeExchange>()
+  const context: EdgeContext = {
+    log,
+    limits: bounds,
+    pools: new Pools(bounds),
+    now: () => clock.now(),
+    began: res => running.add(res),
+    ended(res) {
+      running.delete(res)
+      // An answer begun as kept-alive leaves its connection open behind it.
+      if (context.draining) setImmediate(closeIdle)
+      if (running.size === 0) quiet?.()
+    },
+    draining: false,
+    cutting: false,
+  }
+
+  function route(req: IncomingMessage): Route {
+    const { headers, url = '' } = req
+    const host = headers.host
+    if (!host || countHosts(req.rawHeaders) !== 1) return refuse(ONE_HOST)
+    const coding = headers['transfer-encoding']
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked') return refuse(UNKNOWN_CODING)
+    if (url === '*' && req.method === 'OPTIONS') return { to: 'edge', answer: ALIVE }
+    const path = originForm(url, host)
+    if (path === undefined) return refuse(BAD_TARGET)
+    const label = parseHost(host, domain)
+    if (label === 'dormice') return { to: 'control', path }
+    if (label === '') return { to: 'edge', answer: bareDomain(domain) }
+    const target = label === undefined ? undefined : resolve(label)
+    if (label === undefined || target === undefined) return { to: 'edge', answer: unknownHost(host, domain) }
+    return { to: 'app', routed: { app: label, target, path, host } }
+  }
+
+  function onRequest(req: IncomingMessage, res: ServerResponse): void {
+    const found = route(req)
+    if (found.to === 'app') forward(req, res, found.routed)
+    else if (found.to === 'edge') sendAnswer(req, res, found.answer, context.draining || found.close === true)
+    else answerAsControl(req, res, found.path)
+  }
+
+  function forward(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
+    const { headers } = req
+    const isPlain = headers.expect === undefined && (headers.trailer === undefined || !hasBody(req))
+    const exchange = isPlain
+      ? new PooledExchange(context, req, res, routed)
+      : new DirectExchange(context, req, res, routed)
+    exchange.start()
+  }
+
+  function answerAsControl(req: IncomingMessage, res: ServerResponse, path: string): void {
+    req.url = path
+    context.began(res)
+    whenOver(req, res, () => context.ended(res))
+    if (context.draining) res.shouldKeepAlive = false
+    control(req, res)
+  }
+
+  function onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const found = route(req)
+    // Behind a pipelined request that is not answered yet, the connection is not free to become something else.
+    if (found.to !== 'app' || isBusy(socket)) {
+      socket.destroy()
+      return
+    }
+    const exchange = new UpgradeExchange(context, req, socket, head, found.routed)
+    tunnels.add(exchange)
+    socket.once('close', () => tunnels.delete(exchange))
+    exchange.start()
+  }
+
+  function isBusy(socket: Socket): boolean {
+    for (const res of running) if (res.socket === socket) return true
+    return false
+  }
+
+  const server = createServer({
+    maxHeaderSize: bounds.headerBytes,
+    headersTimeout: bounds.headersTimeout,
+    // An upload may take as long as it likes; how long headers may take is bounded above.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(bounds.headersTimeout, 5_000),
+    keepAliveTimeout: bounds.keepAlive,
+    // So that a visitor who vanished does not hold a lease for ever.
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    noDelay: true,
+    insecureHTTPParser: false,
+    // A missing Host is answered here, like several of them.
+    requireHostHeader: false,
+    optimizeEmptyRequests: true,
+    shouldUpgradeCallback: req => mayUpgrade(req) && route(req).to === 'app',
+  })
+  // Bounded by their bytes already; Node would silently leave out those beyond the count.
+  server.maxHeadersCount = 0
+  server.on('request', onRequest)
+  server.on('checkContinue', onControlContinue)
+  server.on('upgrade', onUpgrade)
+  server.on('error', error => log.error('edge_listen_failed', { error }))
+  server.on('connect', (_, socket: Socket) => {
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  /** An app decides itself whether it wants the body; for control, which does not, it is asked for at once. */
+  function onControlContinue(req: IncomingMessage, res: ServerResponse): void {
+    if (route(req).to === 'control') res.writeContinue()
+    onRequest(req, res)
+  }
+
+  /** Closes connections on which nothing is answered. Node's own way also cuts off answers not yet written out. */
+  function closeIdle(): void {
+    const busy = new Set<Socket | null>()
+    for (const res of running) busy.add(res.req.socket)
+    for (const each of tunnels) busy.add(each.req.socket)
+    for (const socket of sockets) if (!busy.has(socket)) socket.destroySoon()
+  }
+
+  let closing: Promise<void> | undefined
+  /** Called when the last answer is over. */
+  let quiet: (() => void) | undefined
+  async function shut(drain: number): Promise<void> {
+    context.draining = true
+    server.closeIdleConnections = closeIdle
+    const closed = server.listening ? new Promise<void>(done => server.close(() => done())) : undefined
+    for (const each of tunnels) each.end()
+    const bound = setTimeout(() => {
+      context.cutting = true
+      for (const socket of sockets) socket.destroy()
+    }, drain)
+    await closed
+    // The server is closed before the last connection has told its answer so.
+    if (running.size > 0) await new Promise<void>(resolve => (quiet = resolve))
+    clearTimeout(bound)
+    await context.pools.destroy()
+  }
+
+  return {
+    listen({ host, port }) {
+      return new Promise((done, failed) => {
+        server.once('error', failed)
+        server.listen(port, host, () => {
+          server.off('error', failed)
+          done(server.address() as AddressInfo)
+        })
+      })
+    },
+    get address() {
+      return (server.address() as AddressInfo | null) ?? undefined
+    },
+    close({ drain = 10_000 } = {}) {
+      closing ??= shut(drain)
+      return closing
+    },
+    [Symbol.asyncDispose]() {
+      return this.close()
+    },
+  }
+}
+
+/** The answer to `OPTIONS *`, which asks about the server and not about an app. */
+const ALIVE: Answer = { status: 200, text: 'This server is up.' }
+
+const ONE_HOST = badRequest('A request needs exactly one Host header.')
+const BAD_TARGET = badRequest(
+  'The request target is not a path, or names another host than the Host header does.',
+)
+const UNKNOWN_CODING: Answer = {
+  status: 501,
+  code: 'unknown_coding',
+  text: 'The only transfer coding known here is chunked.',
+}
+
+/** Refuses a request that may be understood otherwise elsewhere; what follows it on its connection is not trusted. */
+function refuse(answer: Answer): Route {
+  return { to: 'edge', answer, close: true }
+}

@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Leasable, Lease, WakeInfo } from '../apps/lease.ts'
+import { messageOf, Problem } from '../problem.ts'
+import type { AccessRecord, EdgeContext } from './context.ts'
+import type { ResponseRules } from './headers.ts'
+import { requestHeaders } from './headers.ts'
+import { whenOver } from './over.ts'
+import { answerTo, sendAnswer } from './pages.ts'
+import { unwatch, watch } from './revocations.ts'
+
+/** A request as the router understood it. */
+export type Routed = {
+  app: string
+  target: Leasable
+  /** Origin-form path and query. */
+  path: string
+  host: string
+}
+
+/**
+ * One request of an app from its arrival to the last byte of its answer: waits for the instance, holds the lease,
+ * sends, and settles once, however it ends. How it is sent is a subclass's matter.
+ */
+export abstract class Exchange {
+  readonly context: EdgeContext
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly routed: Routed
+  /** Over: the lease is back and nothing more is to be done. */
+  settled = false
+  /** Bytes of the answer's body so far. */
+  bytes = 0
+  /** Who ended it early. Once set, what the other side reports is an echo of that. */
+  aborted: AccessRecord['aborted']
+  #lease: Lease | undefined
+  #wake: WakeInfo | undefined
+  #leaving: AbortController | undefined
+  #requestId = ''
+  #retried = false
+  readonly #began: number
+
+  constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse, routed: Routed) {
+    this.context = context
+    this.req = req
+    this.res = res
+    this.routed = routed
+    this.#began = context.now()
+  }
+
+  /** Sends the request with a lease in hand. Called again for a retry. */
+  protected abstract send(lease: Lease): void
+  /** Breaks off what goes on with the instance, if anything does. */
+  protected abstract abandon(): void
+
+  /** Begins. From here on, whatever happens ends in {@link settle}. */
+  start(): void {
+    this.context.began(this.res)
+    whenOver(this.req, this.res, () => this.settle())
+    this.#claim()
+  }
+
+  /** Ends the request because its instance must go. */
+  revoke(): void {
+    if (this.settled || this.res.writableFinished) return
+    this.aborted = 'edge'
+    this.abandon()
+    this.fail(
+      new Problem({
+        code: 'app_stopping',
+        status: 503,
+        detail: 'The instance is being stopped.',
+        retryAfter: 1,
+      }),
+    )
+  }
+
+  /** Answers with an error; where an answer has begun, cuts it off so that it cannot pass for a whole one. */
+  fail(error: unknown): void {
+    if (this.settled) return
+    const { res, context } = this
+    if (res.headersSent || res.destroyed) {
+      this.cut()
+      return
+    }
+    if (!(error instanceof Problem)) {
+      context.log.error('edge_request_failed', { app: this.routed.app, error: messageOf(error) })
+    }
+    sendAnswer(this.req, res, answerTo(error), context.draining)
+  }
+
+  /** Ends an answer so that the visitor sees it is not complete. */
+  cut(): void {
+    const { req, res } = this
+    // Without chunks or a length only a reset tells a broken answer from a finished one.
+    if (req.httpVersionMinor === 0 && res.socket) res.socket.resetAndDestroy()
+    else res.destroy()
+  }
+
+  /** Whether the request was begun anew with a fresh lease; at most once. */
+  retry(): boolean {
+    if (this.#retried || this.settled || this.res.headersSent) return false
+    this.#retried = true
+    this.#release()
+    this.#claim()
+    return true
+  }
+
+  /** Everything that happens at the end, exactly once. */
+  settle(): void {
+    if (this.settled) return
+    this.settled = true
+    const { req, res, context } = this
+    context.ended(res)
+    if (!this.isComplete()) {
+      this.aborted ??= context.cutting ? 'edge' : 'visitor'
+      this.#leaving?.abort(new Error('the visitor left'))
+      this.abandon()
+    }
+    this.#release()
+    if (!req.complete) this.#takeRest()
+    if (context.log.access) this.#record(context.log.access)
+  }
+
+  /** Whether the visitor got all there was. */
+  protected isComplete(): boolean {
+    return this.res.writableFinished
+  }
+
+  /** The status for the record. */
+  protected status(): number {
+    return this.res.headersSent ? this.res.statusCode : 0
+  }
+
+  /** The headers for the app. */
+  protected headersForApp(): string[] {
+    const { req, routed } = this
+    this.#requestId ||= requestId(req.headers['x-request-id'])
+    return requestHeaders(req, {
+      host: routed.host,
+      peer: req.socket.remoteAddress ?? 'unknown',
+      proto: 'encrypted' in req.socket ? 'https' : 'http',
+      requestId: this.#requestId,
+      wake: this.#wake,
+    })
+  }
+
+  /** How the head of this answer is to be forwarded. */
+  protected responseRules(status: number): ResponseRules {
+    const { req } = this
+    return {
+      mayTrail: req.httpVersionMinor !== 0 && req.method !== 'HEAD' && status !== 204 && status !== 304,
+      wake: this.#wake,
+      close: this.context.draining,
+    }
+  }
+
+  #claim(): void {
+    const { target } = this.routed
+    try {
+      const lease = target.lease()
+      if (lease) this.#begin(lease)
+      else this.#hold()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Waits for the instance. The request's body stays with the visitor meanwhile. */
+  #hold(): void {
+    const leaving = new AbortController()
+    this.#leaving = leaving
+    this.routed.target.acquire(leaving.signal).then(
+      lease => {
+        if (this.settled) lease.release()
+        else this.#begin(lease)
+      },
+      error => this.fail(error),
+    )
+  }
+
+  #begin(lease: Lease): void {
+    this.#lease = lease
+    this.#wake ??= lease.wake
+    if (lease.revoked.aborted) {
+      this.revoke()
+      return
+    }
+    watch(lease.revoked, this)
+    try {
+      this.send(lease)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #release(): void {
+    const lease = this.#lease
+    if (!lease) return
+    this.#lease = undefined
+    unwatch(lease.revoked, this)
+    lease.release()
+  }
+
+  /**
+   * Takes in what is left of a request's body that was answered early. Closing the connection at once would reset
+   * it, and the answer could be lost on its way.
+   */
+  #takeRest(): void {
+    const { req, context } = this
+    const { socket } = req
+    if (socket.destroyed) return
+    const timer = setTimeout(() => socket.destroy(), context.limits.linger)
+    const done = () => clearTimeout(timer)
+    req.once('end', done)
+    socket.once('close', done)
+    req.resume()
+  }
+
+  #record(access: (record: AccessRecord) => void): void {
+    const { req, routed, context } = this
+    const query = routed.path.indexOf('?')
+    access({
+      app: routed.app,
+      method: req.method ?? '',
+      path: query === -1 ? routed.path : routed.path.slice(0, query),
+      requestId: this.#requestId,
+      status: this.status(),
+      bytes: this.bytes,
+      ms: context.now() - this.#began,
+      wake: this.#wake,
+      aborted: this.aborted,
+    })
+  }
+}
+
+const PROCESS = randomBytes(6).toString('hex')
+let count = 0
+
+/** The visitor's request id where it is a sane one (at most 128 of `A-Za-z0-9._-`), else a new one. */
+function requestId(given: string | string[] | undefined): string {
+  if (typeof given === 'string' && /^[\w.-]{1,128}$/.test(given)) return given
+  return `${PROCESS}-${(count++).toString(36)}`
+}

@@ -1,0 +1,68 @@
+import { Problem } from '../problem.ts'
+
+/** An error between edge and instance as a problem for the visitor. */
+export function upstreamProblem(error: Error): Problem {
+  if (error instanceof Problem) return error
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') return answerTimeout()
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
+    return new Problem({
+      code: 'bad_request',
+      status: 400,
+      detail: 'The request cannot be forwarded.',
+      cause: error,
+    })
+  }
+  if (CONNECTING.has(code)) {
+    return new Problem({
+      code: 'app_unreachable',
+      status: 502,
+      detail: 'The app does not accept connections.',
+      retryAfter: 1,
+      cause: error,
+    })
+  }
+  return new Problem({
+    code: 'app_broken_answer',
+    status: 502,
+    detail: 'The app broke off without a valid answer.',
+    cause: error,
+  })
+}
+
+/** The app took longer than the limit to begin its answer. */
+export function answerTimeout(): Problem {
+  return new Problem({
+    code: 'app_timeout',
+    status: 504,
+    detail: 'The app did not begin its answer in time.',
+  })
+}
+
+const CONNECTING = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+])
+
+/** Methods that may be sent twice (RFC 9110, 9.2.2). */
+export function isIdempotent(method: string | undefined): boolean {
+  return method !== undefined && IDEMPOTENT.has(method)
+}
+
+const IDEMPOTENT = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PUT',
+  'DELETE',
+  'TRACE',
+  'PROPFIND',
+  'QUERY',
+  'REPORT',
+  'SEARCH',
+])

@@ -1,0 +1,30 @@
+/** Bounds of the edge. Times in milliseconds, sizes in bytes. */
+export type Limits = {
+  /** A request's line and headers; more is answered 431. */
+  headerBytes: number
+  /** Until a request's headers are complete; then 408. Its body may take as long as it likes. */
+  headersTimeout: number
+  /** How long an idle visitor's connection is kept. */
+  keepAlive: number
+  /** Until an instance accepts a connection; then 502. */
+  connectTimeout: number
+  /** Until an app begins its answer; then 504. The answer itself may take as long as it likes. */
+  answerTimeout: number
+  /** An answer's line and headers; more is a 502. */
+  answerHeaderBytes: number
+  /** How long the rest of a request's body is still taken in after its answer, so that the visitor can read that. */
+  linger: number
+  /** How long a tunnel may be silent after one side has ended. */
+  halfOpen: number
+}
+
+export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
+  headerBytes: 16 * 1024,
+  headersTimeout: 20_000,
+  keepAlive: 65_000,
+  connectTimeout: 10_000,
+  answerTimeout: 300_000,
+  answerHeaderBytes: 64 * 1024,
+  linger: 5_000,
+  halfOpen: 60_000,
+})

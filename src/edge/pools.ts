@@ -1,0 +1,56 @@
+import { Pool } from 'undici'
+import type { Upstream } from '../apps/lease.ts'
+import type { Limits } from './limits.ts'
+
+/**
+ * Kept connections to instances, one pool per address. A pool lives as long as its connections: when an instance
+ * goes, its side closes them, and with the last one the pool is dropped. So nobody has to be told, and an address
+ * that is used again by another app finds none of the old ones.
+ */
+export class Pools {
+  readonly #pools = new Map<string, Pool>()
+  readonly #limits: Limits
+
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
+
+  /** How many addresses have a pool. */
+  get size(): number {
+    return this.#pools.size
+  }
+
+  /** The pool for an address; made when there is none. Use it at once: an idle one may be dropped later. */
+  get(upstream: Upstream): Pool {
+    const key = `${upstream.host}:${upstream.port}`
+    return this.#pools.get(key) ?? this.#open(key, upstream)
+  }
+
+  /** Breaks every connection, whatever runs on it. */
+  async destroy(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map(pool => pool.destroy()))
+  }
+
+  #open(key: string, { host, port }: Upstream): Pool {
+    const pool = new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+      allowH2: false,
+      connect: { timeout: this.#limits.connectTimeout },
+      headersTimeout: this.#limits.answerTimeout,
+      // A quiet response (server-sent events) is no broken one.
+      bodyTimeout: 0,
+      maxHeaderSize: this.#limits.answerHeaderBytes,
+    })
+    const dropIfUnused = () => {
+      const { connected, size } = pool.stats
+      if (connected > 0 || size > 0 || this.#pools.get(key) !== pool) return
+      this.#pools.delete(key)
+      void pool.destroy()
+    }
+    pool.on('disconnect', dropIfUnused)
+    pool.on('connectionError', dropIfUnused)
+    this.#pools.set(key, pool)
+    return pool
+  }
+}
