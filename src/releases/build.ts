@@ -14,7 +14,7 @@ import {
   PullFailed,
 } from '../engine/engine.ts'
 import { Problem } from '../problem.ts'
-import { buildEnv } from '../setup/images/build-env.ts'
+import { buildEnv } from './build-env.ts'
 import type { BuildLog } from './build-log.ts'
 import type { Plan } from './runtime.ts'
 
@@ -125,7 +125,10 @@ async function buildInContainer(
   const { runtime, build: command } = job.plan
   const base = runtimes[runtime as keyof typeof runtimes]
   // The build's environment goes in by `env`, because the container's own would end up in the image's config.
-  const env = Object.entries(buildEnv()).map(([key, value]) => `${key}=${value}`)
+  const path = job.plan.env['PATH']
+  const env = Object.entries({ ...buildEnv(), ...(path ? { PATH: path } : {}) }).map(
+    ([key, value]) => `${key}=${value}`,
+  )
   const argv = command === undefined ? ['true'] : ['/usr/bin/env', ...env, 'sh', '-c', command]
   const spec = buildSpec(config, job.app, job.labels, base, argv)
   const cache = { volume: cacheVolume(job.labels.host, job.account), path: '/cache' }

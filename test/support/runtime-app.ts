@@ -4,9 +4,9 @@ import { crc32 } from 'node:zlib'
 import Docker from 'dockerode'
 import { pack } from 'tar-stream'
 import { containerOptions } from '../../src/engine/docker/spec.ts'
+import { buildEnv } from '../../src/releases/build-env.ts'
 import { detectPlan } from '../../src/releases/detect.ts'
 import type { Plan } from '../../src/releases/runtime.ts'
-import { buildEnv } from '../../src/setup/images/build-env.ts'
 import { ensureRuntimeImages } from '../../src/setup/images/runtime-images.ts'
 
 const MiB = 1024 * 1024

@@ -9,7 +9,7 @@ import { bounded, statusOf } from './client.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
-import { ProgressError, readProgress } from './progress.ts'
+import { linesOf, ProgressError, readProgress } from './progress.ts'
 import { holdsSecret, scrub } from './scrub.ts'
 
 export async function get(docker: Docker, reference: string): Promise<Image> {
@@ -115,7 +115,7 @@ export async function pull(docker: Docker, reference: string, log: (line: string
   }
   try {
     const stream = await bounded(`pull ${reference}`, 60_000, () => docker.pull(reference))
-    await readProgress(stream as Readable, log)
+    await readProgress(stream, progress => linesOf(progress).forEach(log))
   } catch (error) {
     if (error instanceof EngineUnavailable) throw error
     throw new PullFailed(
@@ -151,7 +151,7 @@ export async function build(
       forcerm: true,
       ...(options.signal ? { abortSignal: options.signal } : {}),
     })
-    await readProgress(stream as Readable, options.log)
+    await readProgress(stream, progress => linesOf(progress).forEach(options.log))
   } catch (error) {
     if (error instanceof ProgressError || statusOf(error) === 400)
       throw new BuildFailed(messageOf(error).trim())

@@ -1,41 +1,45 @@
-import type { Readable } from 'node:stream'
+import { createInterface } from 'node:readline'
 
-/** What the engine says while it pulls or builds, one JSON object a line. */
-type Progress = {
-  stream?: string
-  status?: string
-  id?: string
-  error?: string
-  errorDetail?: { message?: string }
-}
+/** One line of the engine's progress stream, as builds, pulls and imports send it. */
+export type EngineProgress = { stream?: string; status?: string; id?: string; aux?: { ID?: string } }
 
-/** The engine's own word that a pull or a build failed. */
+/** An operation that the engine reported as failed in its progress stream; `log` is what it said before. */
 export class ProgressError extends Error {
   override name = 'ProgressError'
+  readonly log: readonly string[]
+
+  constructor(message: string, log: readonly string[]) {
+    super(message)
+    this.log = log
+  }
 }
+
+const KEPT_LINES = 40
 
 /**
- * Reads the engine's progress until it ends, handing lines on. The HTTP status is 200 whatever happens, so an
- * `{error}` line is the failure (dockerode's followProgress takes it for progress).
- *
- * @throws {ProgressError} with the engine's message
+ * Reads a progress stream to its end. The engine answers 200 first and reports a failure as an `{error}` line
+ * later, which dockerode hands on as if it were progress: here it throws {@link ProgressError}.
  */
-export async function readProgress(stream: Readable, log: (line: string) => void): Promise<void> {
-  let rest = ''
-  stream.setEncoding('utf8')
-  for await (const chunk of stream) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) report(line, log)
+export async function readProgress(
+  stream: NodeJS.ReadableStream,
+  onProgress: (progress: EngineProgress) => void = () => {},
+): Promise<void> {
+  const log: string[] = []
+  for await (const line of createInterface({ input: stream })) {
+    if (line === '') continue
+    const progress = JSON.parse(line) as EngineProgress & { error?: string }
+    if (progress.error !== undefined) throw new ProgressError(progress.error.trim(), log)
+    for (const text of (progress.stream ?? '').split(/[\r\n]+/)) {
+      if (text === '') continue
+      log.push(text)
+      if (log.length > KEPT_LINES) log.shift()
+    }
+    onProgress(progress)
   }
-  report(rest, log)
 }
 
-function report(line: string, log: (line: string) => void): void {
-  if (line.trim() === '') return
-  const progress: Progress = JSON.parse(line)
-  const failure = progress.errorDetail?.message ?? progress.error
-  if (failure !== undefined) throw new ProgressError(failure.trim())
-  const text = progress.stream ?? (progress.id ? '' : progress.status)
-  for (const part of (text ?? '').split('\n')) if (part.trim() !== '') log(part.trimEnd())
+/** What a step of progress says, for a log: lines of a build, the large steps of a pull. */
+export function linesOf({ stream, status, id }: EngineProgress): string[] {
+  const text = stream ?? (id === undefined ? status : undefined) ?? ''
+  return text.split(/[\r\n]+/).filter(line => line.trim() !== '')
 }

@@ -42,8 +42,7 @@ export async function scrub(docker: Docker, image: Docker.ImageInspectInfo, tag:
   archive.entry({ name: 'manifest.json' }, JSON.stringify(manifest))
   archive.finalize()
   await bounded('load image', 120_000, async () => {
-    const answer = await docker.loadImage(Readable.from(archive), { quiet: true })
-    await readProgress(answer as Readable, () => undefined)
+    await readProgress(await docker.loadImage(Readable.from(archive), { quiet: true }))
   })
   await bounded('remove image', 60_000, () => docker.getImage(image.Id).remove())
 }

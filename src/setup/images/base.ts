@@ -1,11 +1,11 @@
 import type Docker from 'dockerode'
+import { runtimeFolder } from '../../paths.ts'
 import { buildImage, tagLatest } from './build-image.ts'
 import { type ContextEntry, contextTar, fileEntry, folderEntries } from './context.ts'
 import { sourcesList } from './debian-mirror.ts'
 import { ensureRootfs } from './debian-rootfs.ts'
 import { machineApt } from './machine-apt.ts'
 import { caBundlePath, localCaPaths } from './machine-ca.ts'
-import { runtimeFolder } from './package-root.ts'
 import { isPartOfImage, recipeHash } from './recipe.ts'
 
 /** Raised by hand when something outside of `runtimes/base` changes what the base holds. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
+import { ProgressError, readProgress } from '../../engine/docker/progress.ts'
 import { messageOf, Problem } from '../../problem.ts'
-import { ProgressError, readProgress } from './progress.ts'
 
 /** What one image build needs. */
 export type ImageBuild = {

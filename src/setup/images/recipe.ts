@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runtimeFolder } from '../../paths.ts'
 import { filesOf } from './context.ts'
-import { runtimeFolder } from './package-root.ts'
 
 /** Names of the images that Dormice makes for itself; `base` is what the others are built on. */
 export type RuntimeImage = 'base' | 'node' | 'python' | 'static'

@@ -1,9 +1,9 @@
 import type Docker from 'dockerode'
+import { runtimeFolder } from '../../paths.ts'
 import { baseImage, ensureBase } from './base.ts'
 import { buildImage, tagLatest } from './build-image.ts'
 import { type ContextEntry, contextTar, folderEntries } from './context.ts'
 import { NPM_VERSION, nodeEntries, nodeVersion } from './node-files.ts'
-import { runtimeFolder } from './package-root.ts'
 import { isPartOfImage, type RuntimeImage, recipeHash } from './recipe.ts'
 
 /** References of the images that runtimes run on, `dormice/runtime-<name>:<hash>`. */

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Problem } from '../problem.ts'
+import { type Keepable, Keeper } from './keeper.ts'
+
+/** An instance that goes to sleep when the test says so. */
+class Fake implements Keepable {
+  readonly name: string
+  idle = true
+  lastUsed = 0
+  sleepAfter = 1_000
+  asleep = Promise.withResolvers<void>()
+  reasons: string[] = []
+  readonly #keeper: Keeper
+
+  constructor(keeper: Keeper, name: string) {
+    this.#keeper = keeper
+    this.name = name
+  }
+
+  async sleep(reason: 'idle' | 'memory'): Promise<void> {
+    this.reasons.push(reason)
+    await this.asleep.promise
+    this.#keeper.release(this.name)
+  }
+}
+
+function keeperOf(budget: number, names: string[]) {
+  const clock = { now: 0 }
+  const keeper = new Keeper({ budget, now: () => clock.now })
+  const fakes = Object.fromEntries(names.map(name => [name, new Fake(keeper, name)])) as Record<string, Fake>
+  return { clock, keeper, fakes }
+}
+
+test('while the budget holds, everyone is admitted and nobody sleeps', async () => {
+  const { keeper, fakes } = keeperOf(30, ['a', 'b', 'c'])
+  for (const fake of Object.values(fakes)) await keeper.admit(fake, 10, 1_000)
+  assert.equal(keeper.used, 30)
+  assert.deepEqual(
+    Object.values(fakes).flatMap(fake => fake.reasons),
+    [],
+  )
+})
+
+test('over the budget the least recently used idle instance sleeps, and only as many as are needed', async () => {
+  const { keeper, fakes } = keeperOf(30, ['a', 'b', 'c', 'd'])
+  for (const name of ['a', 'b', 'c']) await keeper.admit(fakes[name]!, 10, 1_000)
+  keeper.touch('a')
+  const admitted = keeper.admit(fakes['d']!, 10, 1_000)
+  await Promise.resolve()
+  assert.deepEqual(fakes['b']!.reasons, ['memory'])
+  fakes['b']!.asleep.resolve()
+  await admitted
+  assert.deepEqual([fakes['a']!.reasons, fakes['c']!.reasons], [[], []])
+  assert.equal(keeper.used, 30)
+})
+
+test('a busy instance is passed over', async () => {
+  const { keeper, fakes } = keeperOf(20, ['a', 'b', 'c'])
+  for (const name of ['a', 'b']) await keeper.admit(fakes[name]!, 10, 1_000)
+  fakes['a']!.idle = false
+  fakes['b']!.asleep.resolve()
+  await keeper.admit(fakes['c']!, 10, 1_000)
+  assert.deepEqual([fakes['a']!.reasons, fakes['b']!.reasons], [[], ['memory']])
+})
+
+test('when nobody can yield, a wake waits until one becomes idle', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  await keeper.admit(fakes['a']!, 10, 1_000)
+  fakes['a']!.idle = false
+  const admitted = keeper.admit(fakes['b']!, 10, 10_000)
+  fakes['a']!.asleep.resolve()
+  fakes['a']!.idle = true
+  keeper.poke()
+  await admitted
+  assert.deepEqual(fakes['a']!.reasons, ['memory'])
+})
+
+test('when nobody yields in time, the wake is told to try again', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  await keeper.admit(fakes['a']!, 10, 1_000)
+  fakes['a']!.idle = false
+  await assert.rejects(keeper.admit(fakes['b']!, 10, 5), (error: Problem) => {
+    assert.deepEqual([error.code, error.status, error.retryAfter], ['no_memory', 503, 5])
+    return error instanceof Problem
+  })
+  assert.equal(keeper.used, 10)
+})
+
+test('an instance that refuses to sleep, because a request came, leaves the wake to the next', async () => {
+  const { keeper, fakes } = keeperOf(20, ['a', 'b', 'c'])
+  for (const name of ['a', 'b']) await keeper.admit(fakes[name]!, 10, 1_000)
+  fakes['b']!.asleep.resolve()
+  const admitted = keeper.admit(fakes['c']!, 10, 10_000)
+  await Promise.resolve()
+  fakes['a']!.idle = false
+  fakes['a']!.asleep.reject(new Error('a request arrived'))
+  await admitted
+  assert.deepEqual(fakes['b']!.reasons, ['memory'])
+})
+
+test('an instance larger than the whole budget runs alone', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  await keeper.admit(fakes['a']!, 5, 1_000)
+  fakes['a']!.asleep.resolve()
+  await keeper.admit(fakes['b']!, 50, 1_000)
+  assert.deepEqual(fakes['a']!.reasons, ['memory'])
+  assert.equal(keeper.used, 10)
+})
+
+test('what was idle for its time sleeps, what was used since or is busy does not', async () => {
+  const { clock, keeper, fakes } = keeperOf(100, ['old', 'fresh', 'busy', 'patient'])
+  for (const fake of Object.values(fakes)) await keeper.admit(fake, 10, 1_000)
+  fakes['fresh']!.lastUsed = 900
+  fakes['busy']!.idle = false
+  fakes['patient']!.sleepAfter = 5_000
+  clock.now = 1_000
+  keeper.sweep()
+  keeper.sweep()
+  assert.deepEqual(
+    Object.values(fakes).map(fake => fake.reasons),
+    [['idle'], [], [], []],
+  )
+})

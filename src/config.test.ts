@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, readConfig } from './config.ts'
+
+const read = (env: Record<string, string> = {}) => readConfig(env, { data: '/var/lib/dormice' })
+
+test('without any variable the defaults of the contract hold', () => {
+  const config = read()
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 })
+  assert.equal(config.domain, 'localhost')
+  assert.equal(config.data, '/var/lib/dormice')
+  assert.equal(config.sleepAfter, 300_000)
+  assert.deepEqual(config.upload, { maxBytes: 512 * 1024 ** 2, maxEntries: 100_000, maxExpansion: 50 })
+})
+
+test('values are read as people write them', () => {
+  const config = read({
+    DORMICE_LISTEN: '[::1]:80',
+    DORMICE_DOMAIN: 'Apps.Example.com',
+    DORMICE_MEMORY: '700m',
+    DORMICE_SLEEP_AFTER: '90s',
+  })
+  assert.deepEqual(config.listen, { host: '::1', port: 80 })
+  assert.equal(config.domain, 'apps.example.com')
+  assert.equal(config.memory, 700 * 1024 ** 2)
+  assert.equal(config.sleepAfter, 90_000)
+})
+
+test('a wrong value is refused by one line that names the variable, the value and what is accepted', () => {
+  const wrong = {
+    DORMICE_LISTEN: 'localhost',
+    DORMICE_DOMAIN: 'a b',
+    DORMICE_MEMORY: '7 apples',
+    DORMICE_SLEEP_AFTER: '5',
+    DORMICE_UPLOAD_MAX_ENTRIES: '0',
+  }
+  for (const [name, value] of Object.entries(wrong)) {
+    assert.throws(
+      () => read({ [name]: value }),
+      (error: Error) => {
+        assert.ok(error instanceof ConfigError)
+        assert.ok(error.message.startsWith(`${name}="${value}" is not valid; accepted: `), error.message)
+        assert.ok(!error.message.includes('\n'))
+        return true
+      },
+    )
+  }
+})
+
+test('the configuration cannot be changed once it is read', () => {
+  assert.throws(() => {
+    ;(read() as { domain: string }).domain = 'other'
+  }, TypeError)
+})

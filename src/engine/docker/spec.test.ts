@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ContainerSpec } from '../engine.ts'
+import { containerOptions } from './spec.ts'
+
+const spec: ContainerSpec = {
+  name: 'dormice-0a1b2c3d4e5f-notes',
+  image: 'dormice-0a1b2c3d4e5f/notes:s3',
+  labels: { host: '0a1b2c3d4e5f', role: 'instance', app: 'notes', generation: 4, release: 1 },
+  command: ['node', 'server.js'],
+  env: { PORT: '8080', KEY: 'a=b' },
+  limits: { memory: 268_435_456, cpu: 0.5, pids: 256, tmp: 67_108_864 },
+  confinement: 'confined',
+  grace: 10,
+}
+
+const hostConfig = {
+  Init: true,
+  NetworkMode: 'dormice',
+  CapDrop: ['ALL'],
+  SecurityOpt: ['no-new-privileges'],
+  Memory: 268_435_456,
+  MemorySwap: 268_435_456,
+  NanoCpus: 500_000_000,
+  PidsLimit: 256,
+  Ulimits: [
+    { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
+    { Name: 'core', Soft: 0, Hard: 0 },
+  ],
+  Tmpfs: { '/tmp': 'rw,nosuid,nodev,mode=1777,size=67108864' },
+  LogConfig: { Type: 'json-file', Config: { 'max-size': '2m', 'max-file': '2' } },
+  RestartPolicy: { Name: 'no' },
+}
+
+const golden = {
+  name: 'dormice-0a1b2c3d4e5f-notes',
+  Image: 'dormice-0a1b2c3d4e5f/notes:s3',
+  Labels: {
+    'dormice.host': '0a1b2c3d4e5f',
+    'dormice.role': 'instance',
+    'dormice.app': 'notes',
+    'dormice.generation': '4',
+    'dormice.release': '1',
+  },
+  Env: ['PORT=8080', 'KEY=a=b'],
+  Entrypoint: ['node'],
+  Cmd: ['server.js'],
+  User: '1000:1000',
+  WorkingDir: '/app',
+  StopSignal: 'SIGTERM',
+  StopTimeout: 10,
+  Healthcheck: { Test: ['NONE'] },
+  HostConfig: hostConfig,
+}
+
+test('an instance of our runtimes runs as our user, without capabilities, bounded in everything', () => {
+  assert.deepEqual(containerOptions(spec, 'dormice'), golden)
+})
+
+test('an instance of a strange image keeps its user and folder, and the default capabilities but four', () => {
+  const { User, WorkingDir, ...rest } = golden
+  assert.deepEqual(containerOptions({ ...spec, confinement: 'image' }, 'dormice'), {
+    ...rest,
+    HostConfig: { ...hostConfig, CapDrop: ['NET_RAW', 'MKNOD', 'SYS_CHROOT', 'AUDIT_WRITE'] },
+  })
+})
+
+test('a build has its cache as a volume, which no commit keeps, and nothing of the machine’s own disk', () => {
+  const build = containerOptions(
+    { ...spec, cache: { volume: 'dormice-0a1b-cache-admin', path: '/cache' } },
+    'dormice',
+  )
+  assert.deepEqual(build, {
+    ...golden,
+    HostConfig: {
+      ...hostConfig,
+      Mounts: [{ Type: 'volume', Source: 'dormice-0a1b-cache-admin', Target: '/cache', ReadOnly: false }],
+    },
+  })
+})
