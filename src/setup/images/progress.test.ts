@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type Docker from 'dockerode'
+import { ProgressError, readProgress } from '../../engine/docker/progress.ts'
 import { Problem } from '../../problem.ts'
 import { buildImage } from './build-image.ts'
 import { contextTar } from './context.ts'
-import { ProgressError, readProgress } from './progress.ts'
 
 const streamOf = (...lines: object[]) => Readable.from(lines.map(line => `${JSON.stringify(line)}\r\n`))
 
