@@ -73,7 +73,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       maxExpansion: read(env, 'DORMICE_UPLOAD_MAX_EXPANSION', '50', parseCount, 'a whole number from 1 up'),
     }),
     build: Object.freeze({
-      memory: read(env, 'DORMICE_BUILD_MEMORY', String(defaultBuildMemory()), parseBudget, 'a size of at least 32m, e.g. "1g"'),
+      memory: read(
+        env,
+        'DORMICE_BUILD_MEMORY',
+        String(defaultBuildMemory()),
+        parseBudget,
+        'a size of at least 32m, e.g. "1g"',
+      ),
       timeout: read(env, 'DORMICE_BUILD_TIMEOUT', '15m', positive(parseDuration), 'a duration, e.g. "15m"'),
     }),
   })

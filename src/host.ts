@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import { createApi } from './api/api.ts'
@@ -23,6 +24,8 @@ import { Store } from './store/store.ts'
 
 /** How often the keeper looks for idle instances, ms. */
 const sweepInterval = 1_000
+/** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
+const startPatience = 3_000
 /** How long a shutdown may take to put everything to sleep, ms; what still runs then is adopted by the next start. */
 const shutdownTimeout = 60_000
 
@@ -50,7 +53,7 @@ export const version: string = JSON.parse(readFileSync(join(packageRoot, 'packag
 
 /**
  * The composition root: builds everything by hand, starts it, and stops it when disposed of. Resolves when the
- * edge listens and what a crash may have left is put right.
+ * edge listens.
  */
 export async function startHost({
   config,
@@ -92,7 +95,8 @@ export async function startHost({
 
   const stopping = new AbortController()
   const watching = watch(context, apps, stopping.signal)
-  await Promise.race([apps.settled, watching.firstTry])
+  // An engine that is down, or an app that is slow to answer, does not keep the others from being served.
+  await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
   port = (await edge.listen(config.listen)).port
   const sweeping = setInterval(() => context.keeper.sweep(), sweepInterval)
   log.info('listening', { address: config.listen.host, port, domain: config.domain })
@@ -107,43 +111,38 @@ export async function startHost({
       stopping.abort()
       await edge.close()
       await sleepAll(context, apps)
-      await watching.done
+      await watching
       store[Symbol.dispose]()
     },
   }
 }
 
 /**
- * Follows the engine's events until the signal aborts. Events are hints: after every (re)connection what runs is
- * looked at anew. `firstTry` resolves when the first connection succeeded or failed.
+ * Brings engine and store together, as soon as the engine answers, and then follows its events until the signal
+ * aborts. Events are hints: after every (re)connection what runs is looked at anew.
  */
-function watch(
-  context: Context,
-  apps: Apps,
-  signal: AbortSignal,
-): { firstTry: Promise<void>; done: Promise<void> } {
+async function watch(context: Context, apps: Apps, signal: AbortSignal): Promise<void> {
   const { engine, log } = context
-  const firstTry = Promise.withResolvers<void>()
-  let reconciled = false
-  const follow = async () => {
-    for await (const event of engine.events(signal)) {
-      try {
-        if (event.kind === 'connected') {
-          if (reconciled) await apps.look()
-          else await apps.reconcile()
-          reconciled = true
-        } else if (event.kind === 'disconnected') {
-          log.warn('engine_lost', {})
-        } else {
-          apps.died(event.container, event.code)
-        }
-      } catch (error) {
-        log.error('engine_event_failed', { event: event.kind, error: messageOf(error) })
-      }
-      firstTry.resolve()
+  for (let pause = 100; !signal.aborted; pause = Math.min(pause * 2, 5_000)) {
+    try {
+      await apps.reconcile()
+      break
+    } catch (error) {
+      log.warn('reconcile_failed', { error: messageOf(error) })
+      await sleep(pause, undefined, { signal }).catch(() => undefined)
     }
   }
-  return { firstTry: firstTry.promise, done: follow() }
+  let connected = false
+  for await (const event of engine.events(signal)) {
+    try {
+      if (event.kind === 'connected') await apps.look()
+      else if (event.kind === 'died') apps.died(event.container, event.code)
+      else if (connected) log.warn('engine_lost', {})
+      connected = event.kind !== 'disconnected'
+    } catch (error) {
+      log.error('engine_event_failed', { event: event.kind, error: messageOf(error) })
+    }
+  }
 }
 
 async function sleepAll(context: Context, apps: Apps): Promise<void> {
@@ -157,12 +156,7 @@ async function sleepAll(context: Context, apps: Apps): Promise<void> {
         ),
     ),
   )
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, shutdownTimeout)
-  })
-  await Promise.race([Promise.all(all), late])
-  clearTimeout(timer)
+  await Promise.race([Promise.all(all), sleep(shutdownTimeout, undefined, { ref: false })])
 }
 
 /** The admin token: 256 random bits, made at the first start; its hash in the store, itself in a file, 0600. */

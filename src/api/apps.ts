@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import { Problem } from '../problem.ts'
 import { AppSettings } from '../releases/manifest.ts'
@@ -13,7 +14,7 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
   const show = (name: string) => {
     const instance = apps.get(name)
     const app = store.app(name)
-    if (!app) throw new Problem({ code: 'unknown_app', status: 404, detail: `there is no app ${name}` })
+    if (!app) throw unknownApp(name)
     return renderApp(context, app, instance)
   }
   const routes = new OpenAPIHono({ defaultHook: validationHook })

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { engineUnavailable } from '../apps/problems.ts'
 import { EngineUnavailable } from '../engine/engine.ts'
 import type { Log } from '../log.ts'
 import { messageOf, Problem } from '../problem.ts'
@@ -12,14 +13,7 @@ export function toProblem(error: unknown, log: Log): Problem {
   if (error instanceof HTTPException) {
     return new Problem({ code: 'bad_request', status: error.status, detail: error.message })
   }
-  if (error instanceof EngineUnavailable) {
-    return new Problem({
-      code: 'engine_unavailable',
-      status: 503,
-      detail: 'the container engine does not answer; try again in a moment',
-      retryAfter: 5,
-    })
-  }
+  if (error instanceof EngineUnavailable) return engineUnavailable(error)
   log.error('unexpected_error', {
     error: messageOf(error),
     stack: error instanceof Error ? error.stack : undefined,

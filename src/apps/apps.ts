@@ -1,8 +1,10 @@
 import type { Container } from '../engine/engine.ts'
-import { messageOf, Problem } from '../problem.ts'
+import { messageOf } from '../problem.ts'
 import { forgetBuildLogs } from '../releases/build-log.ts'
 import type { Context } from './context.ts'
 import { Instance } from './instance.ts'
+import { snapshotTag } from './naming.ts'
+import { unknownApp } from './problems.ts'
 import { judge } from './recovery.ts'
 
 /**
@@ -42,8 +44,7 @@ export class Apps {
   /** @throws {Problem} 404 `unknown_app` */
   get(app: string): Instance {
     const instance = this.#instances.get(app)
-    if (!instance)
-      throw new Problem({ code: 'unknown_app', status: 404, detail: `there is no app ${app.slice(0, 60)}` })
+    if (!instance) throw unknownApp(app)
     return instance
   }
 
@@ -83,9 +84,10 @@ export class Apps {
       )
     }
     await Promise.all(recoveries)
-    await this.#removeStrayImages()
+    await this.#settleStrayImages(new Set(containers.map(container => container.labels.app)))
     for (const app of store.apps()) {
-      if (app.deletedAt !== null) await this.delete(app.name)
+      // One without a release is what an interrupted first deploy left.
+      if (app.deletedAt !== null || app.release === null) await this.delete(app.name)
     }
     this.#settled.resolve()
   }
@@ -122,26 +124,41 @@ export class Apps {
   }
 
   /**
-   * Removes images that no release and no snapshot names: what a crash left between a commit and the store's
-   * transaction. Their container is still the truth then, and was recovered before this.
+   * Settles images that no release and no snapshot names: what a crash left between a commit and the store's
+   * transaction. The container is still the truth then, so the image goes; but where the container is gone as
+   * well, the image is the last copy of what the app wrote (I5) and becomes its snapshot.
    */
-  async #removeStrayImages(): Promise<void> {
-    const { store, engine, log } = this.#context
+  async #settleStrayImages(withContainer: ReadonlySet<string>): Promise<void> {
+    const { store, engine, log, now } = this.#context
     const named = new Set<string>()
     for (const { name } of store.apps()) {
       for (const { image } of [...store.releases(name), ...store.snapshots(name)]) named.add(image)
     }
-    for (const image of await engine.images()) {
-      const app = store.app(image.labels.app)
-      if (!app || image.tags.some(tag => named.has(tag))) continue
-      // Its container is gone as well: this may be the last copy of what the app wrote (I5).
-      if (image.labels.role === 'snapshot' && image.labels.generation > app.generation) {
-        log.error('unreferenced_snapshot_kept', { app: app.name, image: image.id })
+    for (const { id, tags, labels } of await engine.images()) {
+      const app = store.app(labels.app)
+      if (!app || tags.some(tag => named.has(tag))) continue
+      const number = store.nextSnapshot(app.name)
+      const tag = snapshotTag(store.hostId, app.name, number)
+      const isNext = labels.generation === app.generation + 1 && labels.release === app.release
+      if (isNext && tags.includes(tag) && !withContainer.has(app.name)) {
+        const { size, layers } = await engine.image(id)
+        const release = labels.release
+        store.addSnapshot({
+          app: app.name,
+          number,
+          release,
+          createdAt: now(),
+          reason: 'recovery',
+          image: tag,
+          size,
+          layers,
+        })
+        log.warn('snapshot_recovered', { app: app.name, snapshot: number })
         continue
       }
       await engine
-        .removeImage(image.id)
-        .catch(error => log.warn('image_not_removed', { image: image.id, error: messageOf(error) }))
+        .removeImage(id)
+        .catch(error => log.warn('image_not_removed', { image: id, error: messageOf(error) }))
     }
   }
 }

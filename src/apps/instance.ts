@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
@@ -7,6 +6,8 @@ import { backoff, countFailure } from './backoff.ts'
 import type { Context } from './context.ts'
 import type { Keepable } from './keeper.ts'
 import type { Leasable, Lease, WakeInfo } from './lease.ts'
+import { Leases } from './leases.ts'
+import * as problems from './problems.ts'
 import { judge } from './recovery.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
@@ -20,9 +21,6 @@ export type Failure = { at: number; message: string; lastLines: string; retryAt:
 /** How long requests that run may go on once the app must stop, ms; then they are cut. */
 const drainTimeout = 10_000
 
-/** A falling asleep whose stop has not been sent yet. */
-type Drain = { cancellable: boolean; settle: (outcome: 'drained' | 'cancelled') => void }
-
 /**
  * An app's live container, or its absence: owns the transitions (one at a time) and the leases. Every change
  * of `state` is in this file; what the steps do is in `wake.ts` and `sleep.ts`.
@@ -32,14 +30,11 @@ export class Instance implements Leasable, Keepable {
   readonly #context: Context
   readonly #line = pLimit(1)
   #state: State = 'asleep'
-  #running: (Running & { since: number; revoke: AbortController }) | undefined
+  #running: (Running & { since: number; leases: Leases }) | undefined
   /** A container that is the truth but does not run: putting it to sleep failed half-way. */
   #leftover: string | undefined
-  #leases = 0
   #waiting = 0
-  #drain: Drain | undefined
   #waking: Promise<void> | undefined
-  #wakeInfo: WakeInfo | undefined
   #failures = 0
   #failure: Failure | undefined
   #deleted = false
@@ -62,13 +57,12 @@ export class Instance implements Leasable, Keepable {
 
   /** Requests that run and requests that wait for a wake. */
   get load(): { leases: number; waiting: number } {
-    return { leases: this.#leases, waiting: this.#waiting }
+    return { leases: this.#running?.leases.out ?? 0, waiting: this.#waiting }
   }
 
   get idle(): boolean {
-    return (
-      this.#state === 'awake' && this.#leases === 0 && this.#waiting === 0 && this.#line.pendingCount === 0
-    )
+    const { leases, waiting } = this.load
+    return this.#state === 'awake' && leases + waiting === 0 && this.#line.pendingCount === 0
   }
 
   /** When it last woke or a lease came back, epoch ms; undefined: not since the host started. */
@@ -91,38 +85,19 @@ export class Instance implements Leasable, Keepable {
   }
 
   lease(): Lease | undefined {
-    if (this.#state === 'falling-asleep' && this.#drain?.cancellable) this.#drain.settle('cancelled')
     const running = this.#running
-    if (this.#state !== 'awake' || running === undefined) return undefined
-    this.#leases++
+    if (running === undefined) return undefined
+    if (this.#state === 'falling-asleep' && running.leases.cancel()) this.#become('awake')
+    if (this.#state !== 'awake') return undefined
     this.#context.keeper.touch(this.name)
-    const wakeInfo = this.#wakeInfo
-    this.#wakeInfo = undefined
-    let out = true
-    return {
-      upstream: running.upstream,
-      wake: wakeInfo,
-      revoked: running.revoke.signal,
-      release: () => {
-        if (!out) return
-        out = false
-        this.#returned()
-      },
-    }
+    return running.leases.take()
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {
     const at = this.lease()
     if (at) return at
     const { maxWaiting, wakeTimeout } = this.#settings
-    if (this.#waiting >= maxWaiting) {
-      throw new Problem({
-        code: 'queue_full',
-        status: 503,
-        detail: `${maxWaiting} requests are already waiting for ${this.name} to wake; try again in a moment`,
-        retryAfter: 2,
-      })
-    }
+    if (this.#waiting >= maxWaiting) throw problems.queueFull(this.name, maxWaiting)
     this.#waiting++
     const deadline = AbortSignal.timeout(wakeTimeout)
     const given = AbortSignal.any([signal, deadline])
@@ -134,12 +109,7 @@ export class Instance implements Leasable, Keepable {
       }
     } catch (error) {
       if (!deadline.aborted || signal.aborted) throw error
-      throw new Problem({
-        code: 'wake_timeout',
-        status: 504,
-        detail: `${this.name} was not awake within ${wakeTimeout / 1000} s; try again in a moment`,
-        retryAfter: 5,
-      })
+      throw problems.wakeTimeout(this.name, wakeTimeout)
     } finally {
       this.#waiting--
       if (this.#waiting === 0) this.#context.keeper.poke()
@@ -182,9 +152,9 @@ export class Instance implements Leasable, Keepable {
       const wasAwake = this.#state === 'awake'
       await this.#fallAsleep('deploy', { cancellable: false })
       const app = store.app(this.name)
-      if (!app || this.#deleted) throw this.#gone()
+      if (!app || this.#deleted) throw problems.unknownApp(this.name)
       try {
-        if (app.snapshot !== null && !fresh) throw stateWouldBeLost(this.name)
+        if (app.snapshot !== null && !fresh) throw problems.stateWouldBeLost(this.name)
         const trial: Launch = {
           app: { ...app, generation: app.generation + 1, release: release.number },
           release,
@@ -197,8 +167,7 @@ export class Instance implements Leasable, Keepable {
         const running = await wake(this.#context, trial)
         store.promote(release)
         this.#settings = this.#readSettings()
-        this.#awake(running, { kind: 'cold', ms: 0 })
-        this.#wakeInfo = undefined
+        this.#awake(running, undefined)
       } catch (error) {
         keeper.release(this.name)
         this.#become('asleep')
@@ -256,7 +225,7 @@ export class Instance implements Leasable, Keepable {
   }
 
   #wakeOrWait(): Promise<void> {
-    if (this.#deleted) throw this.#gone()
+    if (this.#deleted) throw problems.unknownApp(this.name)
     const failure = this.#failure
     const left = failure ? failure.retryAt - this.#context.now() : 0
     if (this.#state === 'crashed' && failure && left > 0) throw this.#isCrashed(failure)
@@ -275,9 +244,9 @@ export class Instance implements Leasable, Keepable {
   async #wakeNow(asked = performance.now()): Promise<void> {
     if (this.#state === 'awake') return
     const { store, keeper } = this.#context
-    if (this.#deleted) throw this.#gone()
+    if (this.#deleted) throw problems.unknownApp(this.name)
     const launch = store.launch(this.name)
-    if (!launch) throw noRelease(this.name)
+    if (!launch) throw problems.noRelease(this.name)
     this.#settings = effectiveSettings(this.#context.config, launch.app.settings, launch.release.spec)
     this.#become('waking')
     try {
@@ -299,7 +268,12 @@ export class Instance implements Leasable, Keepable {
     const found = await starts(async () => {
       await engine.run(container)
       return engine.container(container)
+    }).catch(error => {
+      if (!(error instanceof NotFound)) throw error
+      this.#containerGone(container)
+      return undefined
     })
+    if (!found) return wake(this.#context, launch)
     return awaitReady(this.#context, launch, found)
   }
 
@@ -316,35 +290,17 @@ export class Instance implements Leasable, Keepable {
     if (error instanceof NotFound) {
       this.#failure = { at: now(), message: messageOf(error), lastLines: '', retryAt: now() }
       this.#become('lost')
-      return new Problem({
-        code: 'app_lost',
-        status: 503,
-        detail: `the image of ${this.name} is not on the engine any more`,
-        retryAfter: 60,
-        cause: error,
-      })
+      return problems.appLost(this.name, error)
     }
     if (error instanceof EngineUnavailable) {
-      return new Problem({
-        code: 'engine_unavailable',
-        status: 503,
-        detail: 'the container engine does not answer; try again in a moment',
-        retryAfter: 5,
-        cause: error,
-      })
+      return problems.engineUnavailable(error)
     }
     // The step may have got further than its answer: whatever container it left decides how to go on.
     const mine = (await engine.containers().catch(() => [])).find(
       found => found.labels.role === 'instance' && found.labels.app === this.name,
     )
     if (mine) await this.#recover(mine)
-    return new Problem({
-      code: 'wake_failed',
-      status: 503,
-      detail: `${this.name} could not be started; the host's log says why`,
-      retryAfter: 5,
-      cause: error,
-    })
+    return problems.wakeFailed(this.name, error)
   }
 
   async #fallAsleep(
@@ -355,10 +311,10 @@ export class Instance implements Leasable, Keepable {
     if (container === undefined) return undefined
     if (this.#running) {
       // A request came in between the keeper's choice and now.
-      if ((reason === 'idle' || reason === 'memory') && this.#leases + this.#waiting > 0)
-        throw sleepCancelled(this.name)
+      if ((reason === 'idle' || reason === 'memory') && this.load.leases + this.#waiting > 0)
+        throw problems.sleepCancelled(this.name)
       const outcome = await this.#drainLeases({ ...options, timeout: drainTimeout })
-      if (outcome === 'cancelled') throw sleepCancelled(this.name)
+      if (outcome === 'cancelled') throw problems.sleepCancelled(this.name)
     }
     return (await this.#settle(container, reason)).snapshot
   }
@@ -372,11 +328,28 @@ export class Instance implements Leasable, Keepable {
       this.#asleep()
       return asleep
     } catch (error) {
-      this.#context.log.error('sleep_failed', { app: this.name, container, error: messageOf(error) })
       this.#asleep()
+      if (await this.#isGone(container)) {
+        this.#containerGone(container)
+        return { snapshot: undefined, lastLines: [] }
+      }
+      this.#context.log.error('sleep_failed', { app: this.name, container, error: messageOf(error) })
       this.#leftover = container
       throw error
     }
+  }
+
+  async #isGone(container: string): Promise<boolean> {
+    return this.#context.engine.container(container).then(
+      () => false,
+      error => error instanceof NotFound,
+    )
+  }
+
+  /** Somebody else removed the container: the app goes on from its last snapshot, and it is said loudly. */
+  #containerGone(container: string): void {
+    this.#leftover = undefined
+    this.#context.log.error('container_removed_by_others', { app: this.name, container })
   }
 
   async #crashed(container: string, message: string, ranFor: number): Promise<void> {
@@ -421,52 +394,21 @@ export class Instance implements Leasable, Keepable {
   }
 
   /** Refuses new leases and waits until none is out; what still runs after `timeout` ms is cut. */
-  async #drainLeases({
-    cancellable,
-    timeout,
-  }: {
-    cancellable: boolean
-    timeout: number
-  }): Promise<'drained' | 'cancelled'> {
-    const running = this.#running
-    if (!running) return 'drained'
+  async #drainLeases(options: { cancellable: boolean; timeout: number }): Promise<'drained' | 'cancelled'> {
+    if (!this.#running) return 'drained'
     this.#become('falling-asleep')
-    if (this.#leases === 0) return 'drained'
-    const { promise, resolve } = Promise.withResolvers<'drained' | 'cancelled'>()
-    const timer = setTimeout(() => {
-      drain.cancellable = false
-      running.revoke.abort()
-    }, timeout)
-    const drain: Drain = {
-      cancellable,
-      settle: outcome => {
-        clearTimeout(timer)
-        this.#drain = undefined
-        if (outcome === 'cancelled') this.#become('awake')
-        resolve(outcome)
-      },
-    }
-    this.#drain = drain
-    return promise
-  }
-
-  #returned(): void {
-    this.#leases--
-    this.#lastUsed = this.#context.now()
-    if (this.#leases > 0) return
-    this.#drain?.settle('drained')
-    this.#context.keeper.poke()
+    return this.#running.leases.drain(options)
   }
 
   #awake(running: Running, wakeInfo: WakeInfo | undefined): void {
-    const revoke = new AbortController()
-    // Every lease listens to it.
-    setMaxListeners(0, revoke.signal)
+    const leases = new Leases(running.upstream, wakeInfo, () => {
+      this.#lastUsed = this.#context.now()
+      this.#context.keeper.poke()
+    })
     this.#leftover = undefined
     this.#failure = undefined
     this.#lastUsed = this.#context.now()
-    this.#running = { ...running, since: this.#context.now(), revoke }
-    this.#wakeInfo = wakeInfo
+    this.#running = { ...running, since: this.#context.now(), leases }
     this.#become('awake')
     // Its port answered, and it ended before this line was reached.
     const how = this.#context.deaths.get(running.container)
@@ -476,7 +418,6 @@ export class Instance implements Leasable, Keepable {
   #asleep(): void {
     this.#running = undefined
     this.#leftover = undefined
-    this.#wakeInfo = undefined
     this.#context.keeper.release(this.name)
     this.#become('asleep')
   }
@@ -498,53 +439,12 @@ export class Instance implements Leasable, Keepable {
 
   async #notReady(error: StartFailed): Promise<Problem> {
     const lines = await this.#context.logs.collect(this.name, error.container).catch(() => [])
-    return new Problem({
-      code: 'release_not_ready',
-      status: 422,
-      detail: `the new release did not become ready: ${error.message}; the app is as it was before`,
-      data: { log: joinLines(lines) },
-      cause: error,
-    })
+    return problems.releaseNotReady(error.message, joinLines(lines), error)
   }
 
-  #isCrashed(failure: Failure): Problem {
-    return new Problem({
-      code: 'app_crashed',
-      status: 503,
-      detail: `${this.name} did not start: ${failure.message}`,
-      data: { log: failure.lastLines },
-      retryAfter: Math.max(1, Math.ceil((failure.retryAt - this.#context.now()) / 1000)),
-    })
+  #isCrashed({ message, lastLines, retryAt }: Failure): Problem {
+    return problems.appCrashed(this.name, message, lastLines, retryAt - this.#context.now())
   }
-
-  #gone(): Problem {
-    return new Problem({ code: 'unknown_app', status: 404, detail: `there is no app ${this.name}` })
-  }
-}
-
-function noRelease(app: string): Problem {
-  return new Problem({
-    code: 'no_release',
-    status: 404,
-    detail: `${app} has no release yet; deploy one with "dormice deploy"`,
-  })
-}
-
-function sleepCancelled(app: string): Problem {
-  return new Problem({
-    code: 'sleep_cancelled',
-    status: 409,
-    detail: `a request for ${app} arrived before it was stopped, so it stays awake`,
-  })
-}
-
-/** What a deploy without `fresh` says when the app has written files of its own. */
-export function stateWouldBeLost(app: string): Problem {
-  return new Problem({
-    code: 'state_would_be_lost',
-    status: 409,
-    detail: `${app} has written files of its own, which a new release would drop; deploy with --fresh (?fresh=true) to drop them, its snapshots stay`,
-  })
 }
 
 /** Resolves or rejects with the promise, or rejects with the signal's reason when that comes first. */

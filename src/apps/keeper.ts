@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
-import { Problem } from '../problem.ts'
+import { noMemory } from './problems.ts'
 
 /** What the keeper needs of an awake instance. */
 export interface Keepable {
@@ -35,7 +35,7 @@ export class Keeper {
   readonly #leaving = new Set<string>()
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
-  #change = Promise.withResolvers<void>()
+  #change: PromiseWithResolvers<void> | undefined
 
   constructor(options: { budget: number; now: () => number }) {
     this.budget = options.budget
@@ -92,8 +92,8 @@ export class Keeper {
 
   /** Something changed that may let a waiting wake go on: an instance became idle. */
   poke(): void {
-    this.#change.resolve()
-    this.#change = Promise.withResolvers()
+    this.#change?.resolve()
+    this.#change = undefined
   }
 
   /** Puts to sleep what was idle for long enough; called about once a second. */
@@ -137,17 +137,10 @@ export class Keeper {
 
   #changeOr(signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const late = () =>
-      reject(
-        new Problem({
-          code: 'no_memory',
-          status: 503,
-          detail: 'every awake app is in use and the memory budget is full; try again in a moment',
-          retryAfter: 5,
-        }),
-      )
+    const late = () => reject(noMemory())
     if (signal.aborted) late()
     signal.addEventListener('abort', late, { once: true })
+    this.#change ??= Promise.withResolvers()
     this.#change.promise.then(resolve)
     return promise.finally(() => signal.removeEventListener('abort', late))
   }

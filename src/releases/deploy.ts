@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
-import { stateWouldBeLost } from '../apps/instance.ts'
 import { isAppName, releaseTag } from '../apps/naming.ts'
+import { stateWouldBeLost } from '../apps/problems.ts'
 import type { Image, Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { Release, ReleaseSpec } from '../store/records.ts'
@@ -46,6 +47,8 @@ export class Deployer {
   readonly #apps: Apps
   readonly #builder: Builder
   readonly #running = new Set<string>()
+  /** A build takes all cores and much memory: two at a time, the others wait. */
+  readonly #builds = pLimit(2)
 
   constructor(context: Context, apps: Apps, builder: Builder) {
     this.#context = context
@@ -129,7 +132,7 @@ export class Deployer {
     const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
     try {
       await using buildLog = await BuildLog.open(buildLogPath(config.data, app, number), progress.log)
-      const { spec } = await make({ tag, labels }, buildLog)
+      const { spec } = await this.#builds(() => make({ tag, labels }, buildLog))
       signal.throwIfAborted()
       progress.step('switching', `release ${number}`)
       const release: Release = { app, number, createdAt: now(), image: tag, spec }
