@@ -39,9 +39,28 @@ export async function list(docker: Docker, host: string): Promise<Pick<Image, 'i
   }))
 }
 
+/**
+ * Removes a tag, or an image with all of its tags. One that later images were committed on top of cannot go before
+ * them: it loses its tags, and goes with the last of those.
+ */
 export async function remove(docker: Docker, reference: string): Promise<void> {
-  await bounded('remove image', 120_000, () => docker.getImage(reference).remove()).catch(error => {
-    if (!(error instanceof NotFound)) throw error
+  const one = (name: string) =>
+    bounded('remove image', 120_000, () => docker.getImage(name).remove()).catch(error => {
+      if (!(error instanceof NotFound)) throw error
+    })
+  if (!reference.startsWith('sha256:')) return one(reference)
+  const tags = await inspect(docker, reference).then(
+    image => image.RepoTags ?? [],
+    error => {
+      if (error instanceof NotFound) return undefined
+      throw error
+    },
+  )
+  if (!tags) return
+  for (const tag of tags) await one(tag)
+  if (tags.length > 0) return
+  await one(reference).catch(error => {
+    if (statusOf(error) !== 409) throw error
   })
 }
 
