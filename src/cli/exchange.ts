@@ -1,10 +1,11 @@
 import {
   type ClientRequest,
+  Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Target } from './target.ts'
@@ -38,13 +39,16 @@ export function exchange(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
+    const secure = url.protocol === 'https:'
+    // A host that answers in the middle of an upload and closes would have us lose the answer with the connection;
+    // one that may keep the connection takes in the rest.
     const options: RequestOptions = {
       method,
       headers,
-      agent: false,
+      agent: body && 'source' in body ? new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true }) : false,
       ...(isLocal(url) && { lookup: loopback }),
     }
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options)
+    const request = (secure ? httpsRequest : httpRequest)(url, options)
     const giveUp = (message: string) =>
       request.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }))
     const connecting = setTimeout(

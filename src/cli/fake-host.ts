@@ -111,7 +111,10 @@ export type Running = {
   stdout: Readable
   stderr: Readable
   kill(signal: NodeJS.Signals): void
+  /** Resolves when it is over, and what it printed. */
   ended: Promise<Ended>
+  /** The same for a test that stops reading what it prints. */
+  exit: Promise<Pick<Ended, 'code' | 'signal'>>
 }
 
 type Surroundings = {
@@ -129,15 +132,21 @@ export function start(args: string[], { host, env = {}, cwd, node = [] }: Surrou
     cwd,
     env: { ...clean, DORMICE_TOKEN: 't0ken', ...(host && { DORMICE_URL: host.url }), ...env },
   })
-  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
-    ([stdout, stderr, [code, signal]]) => ({ code, signal, stdout, stderr }),
-  )
+  const exit = once(child, 'close').then(([code, signal]) => ({ code, signal }))
+  const ended = Promise.all([text(child.stdout), text(child.stderr), exit]).then(([stdout, stderr, how]) => ({
+    ...how,
+    stdout,
+    stderr,
+  }))
+  // Of a test that waits for `exit`, and stopped reading.
+  ended.catch(() => {})
   return {
     stdin: child.stdin,
     stdout: child.stdout,
     stderr: child.stderr,
     kill: signal => child.kill(signal),
     ended,
+    exit,
   }
 }
 

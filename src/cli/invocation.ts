@@ -27,3 +27,8 @@ export function userPath(path: string): string {
   const called = throughNpm() ? process.env['INIT_CWD'] : undefined
   return resolve(called ?? process.cwd(), path)
 }
+
+/** A word of a command line, in quotes where a shell would not take it as it is. */
+export function quoted(word: string): string {
+  return /^[\w./:@=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

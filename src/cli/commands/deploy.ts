@@ -9,7 +9,7 @@ import { nameOf, readSource, type Source } from '../deploy-source.ts'
 import { examples } from '../examples.ts'
 import { HostProblem } from '../host-problem.ts'
 import { interruptible } from '../interrupt.ts'
-import { invocation } from '../invocation.ts'
+import { invocation, quoted } from '../invocation.ts'
 import { jsonOption } from '../options.ts'
 import { print, printJson, remark } from '../terminal.ts'
 
@@ -50,7 +50,7 @@ async function run(path: string | undefined, { name, fresh = false, image, json 
     else print(deployed.url)
   } catch (error) {
     if (error instanceof HostProblem && error.code === 'state_would_be_lost') {
-      const again = source.kind === 'image' ? `--image ${source.reference}` : show(source)
+      const again = source.kind === 'image' ? `--image ${quoted(source.reference)}` : quoted(show(source))
       error.hint = `To drop those files: ${invocation('deploy', again, '--name', app, '--fresh')}`
     }
     throw error
