@@ -1,20 +1,17 @@
 import type { RequestListener } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { bodyLimit } from 'hono/body-limit'
 import { dashboard } from '../dashboard/pages.ts'
 import { Problem } from '../problem.ts'
 import { appRoutes } from './apps.ts'
 import { bearerToken } from './auth.ts'
 import { envRoutes } from './env.ts'
+import { jsonBodyLimit } from './json-body-limit.ts'
 import { logRoutes } from './logs.ts'
 import { problemHandler } from './problems.ts'
 import { releaseRoutes } from './releases.ts'
 import type { Services } from './services.ts'
 import { snapshotRoutes } from './snapshots.ts'
-
-/** Bytes of a JSON body. */
-const maxBodyBytes = 256 * 1024
 
 /** The control API: `dormice.<domain>`. Nothing of the API but `/healthz` answers without a token. */
 export function createApi(services: Services): RequestListener {
@@ -30,20 +27,12 @@ export function createApi(services: Services): RequestListener {
   })
   api.get('/healthz', c => c.json({ status: 'ok', version }))
   api.use('/v1/*', bearerToken(context))
-  // All but uploads, which stream to a file and have their own limit.
-  api.on(['PATCH', 'PUT', 'DELETE'], '/v1/*', bodyLimit({ maxSize: maxBodyBytes, onError: tooLarge }))
+  // Uploads stream to a file and have a limit of their own.
+  api.on(['PATCH', 'PUT'], '/v1/*', jsonBodyLimit())
   for (const routes of [appRoutes, releaseRoutes, snapshotRoutes, envRoutes, logRoutes]) {
     api.route('/', routes(services) as OpenAPIHono)
   }
   api.route('/', dashboard())
   api.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Dormice', version } })
   return getRequestListener(api.fetch, { overrideGlobalObjects: false })
-}
-
-function tooLarge(): never {
-  throw new Problem({
-    code: 'body_too_large',
-    status: 413,
-    detail: `a JSON body may have ${maxBodyBytes} bytes`,
-  })
 }

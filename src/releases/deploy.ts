@@ -78,7 +78,7 @@ export class Deployer {
       signal,
     })
     const scan = await scanUpload(upload.path, { limits, ...options })
-    progress.step('received', `${scan.entries} files, ${upload.bytes} bytes`)
+    progress.step('received', `${scan.files.paths.size} files, ${upload.bytes} bytes`)
     const { plan, manifest } = detectPlan(scan.files)
     progress.step('detected', plan.runtime)
     await this.#refuseToLoseState(app, options.fresh)
