@@ -14,7 +14,7 @@ const CLEAR_LINE = '\r\x1b[K'
  */
 export class Progress implements Disposable {
   readonly #out: NodeJS.WriteStream
-  #step: { name: string; detail: string; since: number; told: number } | undefined
+  #step: { name: string; detail: string; since: number; told: number | undefined } | undefined
   #timer: NodeJS.Timeout | undefined
   /** The line that was logged last. */
   lastLog: string | undefined
@@ -26,8 +26,7 @@ export class Progress implements Disposable {
   /** Ends the running step well and begins the next. */
   begin(name: string, detail = ''): void {
     this.done()
-    const now = performance.now()
-    this.#step = { name, detail, since: now, told: now }
+    this.#step = { name, detail, since: performance.now(), told: undefined }
     this.#timer = setInterval(() => this.#draw(), this.#out.isTTY ? REDRAW_MS : RETELL_MS).unref()
     this.#draw()
   }
@@ -47,8 +46,11 @@ export class Progress implements Disposable {
   log(line: string): void {
     this.lastLog = line
     if (line.trim() === '') return
-    // Where nothing is redrawn, the lines need a heading.
-    if (!this.#out.isTTY && this.#step?.told === this.#step?.since) this.#tell()
+    if (!this.#out.isTTY && this.#step) {
+      // Where nothing is redrawn, the lines need a heading; then they themselves tell that it goes on.
+      if (this.#step.told === undefined) this.#tell()
+      this.#step.told = performance.now()
+    }
     this.#out.write(this.#clear() + style('dim', `  ${printable(line)}`, this.#out).concat('\n'))
     this.#draw()
   }
@@ -93,7 +95,7 @@ export class Progress implements Disposable {
     const step = this.#step
     if (!step) return
     if (!this.#out.isTTY) {
-      if (performance.now() - step.told >= RETELL_MS - REDRAW_MS) this.#tell()
+      if (performance.now() - (step.told ?? step.since) >= RETELL_MS - REDRAW_MS) this.#tell()
       return
     }
     const head = `… ${step.name.padEnd(NAME_WIDTH)}  ${formatElapsed(performance.now() - step.since)}  `
