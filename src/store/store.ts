@@ -43,6 +43,11 @@ export class Store implements Disposable {
     this.#database.close()
   }
 
+  /** SQLite's own word on when a write is on disk: 2 is FULL. */
+  get synchronous(): unknown {
+    return this.#database.pragma('synchronous', { simple: true })
+  }
+
   /** All apps by name, also those being deleted. */
   apps(): App[] {
     return this.#db.select().from(apps).orderBy(asc(apps.name)).all().map(toApp)
