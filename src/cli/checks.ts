@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { messageOf } from '../problem.ts'
 import { isAtLeast, ping } from '../setup/engine/probe.ts'
 import { Client } from './client.ts'
@@ -81,30 +81,26 @@ async function checkToken(): Promise<Verdict> {
   return ok(`accepted, from ${client.target.tokenFrom}`)
 }
 
-/** Nothing that a stranger may read: the folder holds the token, the database and what apps printed. */
+/** Nothing that a stranger may read or put there: the token, the database with the apps' secrets. */
 function checkData(folder: string): Verdict {
   const found = statSync(folder, { throwIfNoEntry: false })
   if (!found) return skipped(`${folder} is made at the first start`)
   if (!found.isDirectory()) return failed(`${folder} is not a folder; set DORMICE_DATA to one`)
-  const open = [folder, `${folder}/admin-token`, `${folder}/dormice.db`].filter(path => isOpen(path, folder))
-  if (open.length > 0) return failed(`other users can read it: chmod go= ${open.join(' ')}`)
   try {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch {
     return skipped(`${folder} belongs to another user, the host’s`)
   }
-  return ok(folder)
+  if ((found.mode & 0o022) !== 0) return failed(`other users can write to it: chmod go-w ${folder}`)
+  const closed = (found.mode & 0o077) === 0
+  const open = closed ? [] : PRIVATE.map(name => join(folder, name)).filter(isOpen)
+  return open.length === 0 ? ok(folder) : failed(`other users can read it: chmod go= ${open.join(' ')}`)
 }
 
-/** Whether others may read the path; what lies in a closed folder is closed. */
-function isOpen(path: string, folder: string): boolean {
-  const mode = (stats: Stats | undefined) => (stats?.mode ?? 0) & 0o077
-  if (path !== folder && mode(statSync(folder)) === 0) return false
-  try {
-    return mode(statSync(path, { throwIfNoEntry: false })) !== 0
-  } catch {
-    return false
-  }
+const PRIVATE = ['admin-token', 'dormice.db', 'dormice.db-wal']
+
+function isOpen(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0
 }
 
 async function checkDisk(data: string): Promise<Verdict> {

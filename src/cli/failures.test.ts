@@ -159,6 +159,7 @@ test('the stack is for DORMICE_DEBUG', async () => {
 test('doctor works with the host down, marks what fails and exits with 1', async t => {
   const folder = temporary(t)
   chmodSync(folder, 0o755)
+  writeFileSync(join(folder, 'admin-token'), 'x', { mode: 0o644 })
   const url = `http://dormice.localhost:${await unusedPort()}`
   const env = { DORMICE_DATA: folder, DOCKER_HOST: `unix://${folder}/none.sock` }
   const { code, stdout } = await run(['doctor', '--json'], { host: { url }, env })
@@ -176,7 +177,7 @@ test('doctor works with the host down, marks what fails and exits with 1', async
   assert.match(text, /^✓ node {6}\d/m)
   assert.match(text, /^✗ engine {4}none answers .*ENOENT/m)
   assert.match(text, /^– token {5}the host does not answer$/m)
-  assert.match(text, /^✗ data {6}other users can read it: chmod go= /m)
+  assert.match(text, /^✗ data {6}other users can read it: chmod go= \S+\/admin-token$/m)
 })
 
 test('doctor asks the host and tries the token', async t => {
