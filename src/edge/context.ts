@@ -1,8 +1,8 @@
-import type { ServerResponse } from 'node:http'
 import type { WakeInfo } from '../apps/lease.ts'
 import type { Log } from '../log.ts'
 import type { Limits } from './limits.ts'
 import type { Pools } from './pools.ts'
+import type { Roster, Running } from './roster.ts'
 
 /** One request, when it is over. */
 export type AccessRecord = {
@@ -33,9 +33,9 @@ export type EdgeContext = {
   readonly pools: Pools
   /** Milliseconds that only grow. */
   readonly now: () => number
-  /** An answer is on its way on a connection; to be paired with {@link ended}. */
-  began(res: ServerResponse): void
-  ended(res: ServerResponse): void
+  readonly running: Roster
+  /** Takes a request off the roster. */
+  ended(request: Running): void
   /** Set while the edge closes: connections take no further request. */
   draining: boolean
   /** Set once it breaks off what is left. */

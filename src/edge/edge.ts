@@ -15,6 +15,8 @@ import type { Answer } from './pages.ts'
 import { badRequest, bareDomain, sendAnswer, unknownHost } from './pages.ts'
 import { Pools } from './pools.ts'
 import { PooledExchange } from './proxy.ts'
+import type { Running } from './roster.ts'
+import { Roster } from './roster.ts'
 import { originForm } from './target.ts'
 import { mayUpgrade, UpgradeExchange } from './upgrade.ts'
 
@@ -61,16 +63,16 @@ export function createEdge({
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
   const sockets = new Set<Socket>()
-  const running = new Set<ServerResponse>()
+  const running = new Roster()
   const tunnels = new Set<UpgradeExchange>()
   const context: EdgeContext = {
     log,
     limits: bounds,
     pools: new Pools(bounds),
     now: () => clock.now(),
-    began: res => running.add(res),
-    ended(res) {
-      running.delete(res)
+    running,
+    ended(request) {
+      running.remove(request)
       // An answer begun as kept-alive leaves its connection open behind it.
       if (context.draining) setImmediate(closeIdle)
       if (running.size === 0) quiet?.()
@@ -114,8 +116,13 @@ export function createEdge({
 
   function answerAsControl(req: IncomingMessage, res: ServerResponse, path: string): void {
     req.url = path
-    context.began(res)
-    whenOver(req, res, () => context.ended(res))
+    const request: Running = { res, place: -1 }
+    running.add(request)
+    let over = false
+    whenOver(req, res, () => {
+      if (!over) context.ended(request)
+      over = true
+    })
     if (context.draining) res.shouldKeepAlive = false
     control(req, res)
   }
@@ -134,7 +141,7 @@ export function createEdge({
   }
 
   function isBusy(socket: Socket): boolean {
-    for (const res of running) if (res.socket === socket) return true
+    for (const { res } of running.list()) if (res.socket === socket) return true
     return false
   }
 
@@ -178,7 +185,7 @@ export function createEdge({
   /** Closes connections on which nothing is answered. Node's own way also cuts off answers not yet written out. */
   function closeIdle(): void {
     const busy = new Set<Socket | null>()
-    for (const res of running) busy.add(res.req.socket)
+    for (const { res } of running.list()) busy.add(res.req.socket)
     for (const each of tunnels) busy.add(each.req.socket)
     for (const socket of sockets) if (!busy.has(socket)) socket.destroySoon()
   }
@@ -199,8 +206,17 @@ export function createEdge({
     // The server is closed before the last connection has told its answer so.
     if (running.size > 0) await new Promise<void>(resolve => (quiet = resolve))
     clearTimeout(bound)
+    clearInterval(sweep)
     await context.pools.destroy()
   }
+
+  const sweep = setInterval(
+    () => {
+      const now = clock.now()
+      for (const each of running.list()) each.expire?.(now)
+    },
+    Math.min(bounds.answerTimeout / 4, 5_000),
+  ).unref()
 
   return {
     listen({ host, port }) {

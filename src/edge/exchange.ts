@@ -7,7 +7,7 @@ import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
 import { whenOver } from './over.ts'
 import { answerTo, sendAnswer } from './pages.ts'
-import { unwatch, watch } from './revocations.ts'
+import type { Running } from './roster.ts'
 
 /** A request as the router understood it. */
 export type Routed = {
@@ -22,7 +22,7 @@ export type Routed = {
  * One request of an app from its arrival to the last byte of its answer: waits for the instance, holds the lease,
  * sends, and settles once, however it ends. How it is sent is a subclass's matter.
  */
-export abstract class Exchange {
+export abstract class Exchange implements Running {
   readonly context: EdgeContext
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -33,6 +33,7 @@ export abstract class Exchange {
   bytes = 0
   /** Who ended it early. Once set, what the other side reports is an echo of that. */
   aborted: AccessRecord['aborted']
+  place = -1
   #lease: Lease | undefined
   #wake: WakeInfo | undefined
   #leaving: AbortController | undefined
@@ -53,9 +54,13 @@ export abstract class Exchange {
   /** Breaks off what goes on with the instance, if anything does. */
   protected abstract abandon(): void
 
+  get revoked(): AbortSignal | undefined {
+    return this.#lease?.revoked
+  }
+
   /** Begins. From here on, whatever happens ends in {@link settle}. */
   start(): void {
-    this.context.began(this.res)
+    this.context.running.add(this)
     whenOver(this.req, this.res, () => this.settle())
     this.#claim()
   }
@@ -110,8 +115,8 @@ export abstract class Exchange {
   settle(): void {
     if (this.settled) return
     this.settled = true
-    const { req, res, context } = this
-    context.ended(res)
+    const { req, context } = this
+    context.ended(this)
     if (!this.isComplete()) {
       this.aborted ??= context.cutting ? 'edge' : 'visitor'
       this.#leaving?.abort(new Error('the visitor left'))
@@ -186,7 +191,7 @@ export abstract class Exchange {
       this.revoke()
       return
     }
-    watch(lease.revoked, this)
+    this.context.running.watch(lease.revoked)
     try {
       this.send(lease)
     } catch (error) {
@@ -198,7 +203,6 @@ export abstract class Exchange {
     const lease = this.#lease
     if (!lease) return
     this.#lease = undefined
-    unwatch(lease.revoked, this)
     lease.release()
   }
 

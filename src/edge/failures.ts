@@ -4,7 +4,6 @@ import { Problem } from '../problem.ts'
 export function upstreamProblem(error: Error): Problem {
   if (error instanceof Problem) return error
   const code = 'code' in error ? String(error.code) : ''
-  if (code === 'UND_ERR_HEADERS_TIMEOUT') return answerTimeout()
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
     return new Problem({
       code: 'bad_request',

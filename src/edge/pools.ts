@@ -37,8 +37,9 @@ export class Pools {
     const pool = new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
       allowH2: false,
       connect: { timeout: this.#limits.connectTimeout },
-      headersTimeout: this.#limits.answerTimeout,
-      // A quiet response (server-sent events) is no broken one.
+      // Exchanges are looked at together, now and then, which costs less than a timer for each; and an answer that
+      // is quiet for long (server-sent events) is no broken one.
+      headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: this.#limits.answerHeaderBytes,
     })

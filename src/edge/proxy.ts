@@ -1,8 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Lease } from '../apps/lease.ts'
 import { hasBody, Upload } from './body.ts'
 import { Exchange } from './exchange.ts'
-import { isIdempotent, upstreamProblem } from './failures.ts'
+import { answerTimeout, isIdempotent, upstreamProblem } from './failures.ts'
 import { responseHeaders, trailerPairs } from './headers.ts'
 import { relayInformation, writeHead } from './relay.ts'
 
@@ -18,10 +19,15 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   /** Something of an answer came in. */
   #answered = false
   #waitsForDrain = false
+  /** Since when the app owes an answer, in the context's ms. */
+  #since = 0
+  /** What the answer's head says its body's length is; -1 when it does not say. */
+  #length = -1
 
   protected override send(lease: Lease): void {
     const { req, routed, context } = this
     this.#sent = false
+    this.#since = context.now()
     this.#upload = hasBody(req) ? new Upload(req) : undefined
     context.pools.get(lease.upstream).dispatch(
       {
@@ -39,6 +45,17 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     this.#upload?.destroy()
   }
 
+  /** Ends a request that the app lets wait for too long. While its body is still coming in, it is not the app's turn. */
+  expire(now: number): void {
+    if (this.#since === 0 || this.res.headersSent) return
+    if (!this.req.complete) this.#since = now
+    else if (now - this.#since > this.context.limits.answerTimeout) {
+      this.aborted = 'app'
+      this.abandon()
+      this.fail(answerTimeout())
+    }
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     this.#sent = true
@@ -53,7 +70,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
-    _: unknown,
+    headers: IncomingHttpHeaders,
     reason?: string,
   ): void {
     const { req, res } = this
@@ -62,6 +79,8 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
       relayInformation(req, res, status, raw)
       return
     }
+    const length = headers['content-length']
+    if (typeof length === 'string') this.#length = Number(length)
     writeHead(res, status, reason, responseHeaders(raw, this.responseRules(status)))
     process.nextTick(flush, this)
   }
@@ -69,6 +88,12 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { res } = this
     this.bytes += chunk.length
+    if (chunk.length === this.#length) {
+      // The whole body at once: a short one goes out as one string with its head, which costs the system one buffer.
+      if (chunk.length <= SHORT) res.end(chunk.toString('latin1'), 'latin1')
+      else res.end(chunk)
+      return
+    }
     if (res.write(chunk)) return
     controller.pause()
     if (this.#waitsForDrain) return
@@ -77,6 +102,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    if (this.res.writableEnded) return
     const trailers = controller.rawTrailers as Buffer[] | null
     if (trailers && trailers.length > 0) this.res.addTrailers(trailerPairs(trailers))
     this.res.end()
@@ -97,6 +123,8 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   }
 }
 
+/** Bytes up to which copying a body costs less than a second buffer in a write. */
+const SHORT = 8 * 1024
 const ABANDONED = new Error('the exchange is over')
 
 /** An answer whose body lets itself be waited for shows its head meanwhile; others go out with their body at once. */
