@@ -30,6 +30,11 @@ export function createLog(write: (line: string) => void = toStderr, now: () => n
   return { info: at('info'), warn: at('warn'), error: at('error') }
 }
 
+/** The same log without what is merely informative, for a person's terminal. */
+export function quiet(log: Log): Log {
+  return { ...log, info() {} }
+}
+
 /** A log that keeps nothing. */
 export const silent: Log = { info() {}, warn() {}, error() {} }
 

@@ -65,7 +65,7 @@ export function releaseRoutes({
       }
       const { incoming, outgoing } = c.env
       const gone = new AbortController()
-      outgoing.once('close', () => gone.abort(new Error('the client left')))
+      outgoing.once('close', () => gone.abort(clientLeft()))
       const deploy = async (progress: Progress): Promise<Release> => {
         if (!isJson(options.contentType))
           return deployer.upload(app, incoming, options, progress, gone.signal)
@@ -100,6 +100,15 @@ export function releaseRoutes({
   )
 
   return routes
+}
+
+/** Nobody reads it; it ends the deploy, and is no error of ours to be logged. */
+function clientLeft(): Problem {
+  return new Problem({
+    code: 'client_left',
+    status: 400,
+    detail: 'the client left before the deploy had ended',
+  })
 }
 
 /** A body of one JSON line an event. Lines that nobody reads are dropped with the connection. */

@@ -1,21 +1,31 @@
-import { readConfig } from '../config.ts'
+import { type Config, readConfig } from '../config.ts'
 import { type Host, startHost } from '../host.ts'
+import type { Log } from '../log.ts'
 import { caBundlePath } from '../setup/images/machine-ca.ts'
 import type { RuntimeImages } from '../setup/images/runtime-images.ts'
 import { interruptible } from './interrupt.ts'
 import { dataFolders } from './target.ts'
 import { Interrupted } from './usage-error.ts'
 
+/** The host's configuration from the environment. @throws {ConfigError} */
+export function hostConfig(): Config {
+  const [data = ''] = dataFolders()
+  return readConfig(process.env, { data })
+}
+
 /**
  * Runs the host until Ctrl-C or SIGTERM, then puts every app to sleep. A second Ctrl-C ends at once.
  * @param ready what to do once it answers
  */
-export async function runHost(runtimes: RuntimeImages, ready: (host: Host) => Promise<void>): Promise<void> {
-  const [data = ''] = dataFolders()
-  const config = readConfig(process.env, { data })
+export async function runHost(
+  config: Config,
+  runtimes: RuntimeImages,
+  log: Log,
+  ready: (host: Host) => Promise<void>,
+): Promise<void> {
   await interruptible(async signal => {
     const stopped = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
-    await using host = await startHost({ config, runtimes, caBundle: caBundlePath() })
+    await using host = await startHost({ config, runtimes, caBundle: caBundlePath(), log })
     await ready(host)
     await stopped
   }).catch(error => {

@@ -11,6 +11,7 @@ import {
   type Engine,
   type Image,
   type Labels,
+  NotFound,
   PullFailed,
 } from '../engine/engine.ts'
 import { Problem } from '../problem.ts'
@@ -132,7 +133,15 @@ async function buildInContainer(
   const argv = command === undefined ? ['true'] : ['/usr/bin/env', ...env, 'sh', '-c', command]
   const spec = buildSpec(config, job.app, job.labels, base, argv)
   const cache = { volume: cacheVolume(job.labels.host, job.account), path: '/cache' }
-  const id = await engine.create(command === undefined ? spec : { ...spec, cache })
+  const id = await engine.create(command === undefined ? spec : { ...spec, cache }).catch(error => {
+    if (!(error instanceof NotFound)) throw error
+    throw new Problem({
+      code: 'runtime_missing',
+      status: 503,
+      detail: `the image of the runtime ${runtime} is not on the engine; "npm run up" makes it`,
+      cause: error,
+    })
+  })
   try {
     await engine.put(id, '/', job.files({ prefix: 'app/', ...appUser }))
     signal.throwIfAborted()

@@ -12,14 +12,19 @@ export function upCommand(): Command {
 }
 
 async function up(): Promise<void> {
+  const { hostConfig, runHost } = await import('../foreground.ts')
+  // A wrong setting is told before minutes of preparation.
+  const config = hostConfig()
   const { prepare } = await import('../../setup/up.ts')
   const { images } = await prepare()
-  const { runHost } = await import('../foreground.ts')
-  await runHost(images, async host => {
+  const { createLog, quiet } = await import('../../log.ts')
+  await runHost(config, images, quiet(createLog()), async host => {
     if (host.first) await deployHello(host.url, host.tokenFile)
-    print(`\nDormice is up: ${host.url}`)
-    if (host.first) print(`A first app:   ${host.appUrl('hello')}`)
-    print(`Its token:     ${host.tokenFile}`)
+    print('')
+    print(`Dormice is up.   ${host.url}  (dashboard and API)`)
+    if (host.first) print(`A first app:     ${host.appUrl('hello')}`)
+    print(`Admin token in:  ${host.tokenFile}`)
+    print('Ctrl-C puts every app to sleep and stops.')
   })
 }
 
