@@ -52,8 +52,8 @@ RUN set -eu; \
 FROM ${BASE}
 COPY --from=build /out/ /
 # Root, because whoever may write to the engine's socket is root on the machine anyway, and the socket's group has
-# another number on every machine. To keep at least this container's files from it:
-#   --user 1000 --group-add "$(stat -c %g /var/run/docker.sock)", with a data volume that user 1000 may write to.
+# another number on every machine. Another user needs that group, and a folder of its own for the data:
+#   --user 1000 --group-add "$(stat -c %g /var/run/docker.sock)" -v /srv/dormice:/var/lib/dormice
 USER root
 WORKDIR /
 LABEL dormice.role=host-image
