@@ -10,7 +10,6 @@ import { countHosts } from './headers.ts'
 import { parseHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
-import { whenOver } from './over.ts'
 import type { Answer } from './pages.ts'
 import { badRequest, bareDomain, sendAnswer, unknownHost } from './pages.ts'
 import { Pools } from './pools.ts'
@@ -118,11 +117,7 @@ export function createEdge({
     req.url = path
     const request: Running = { res, place: -1 }
     running.add(request)
-    let over = false
-    whenOver(req, res, () => {
-      if (!over) context.ended(request)
-      over = true
-    })
+    res.on('close', () => context.ended(request))
     if (context.draining) res.shouldKeepAlive = false
     control(req, res)
   }

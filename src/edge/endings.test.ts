@@ -162,15 +162,23 @@ test('a request that may be repeated and met a kept connection being closed is s
   await visitor.until('\r\n\r\nok')
 })
 
-test('a request that may not be repeated is a 502 then', async t => {
-  const { visitor, wire, app } = await forgetfulApp(t)
-  visitor.write('POST /pay HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 1\r\n\r\nx')
-  await wire.until('/pay')
-  wire.socket.resetAndDestroy()
-  await visitor.until('X-Dormice-Error: app_broken_answer')
-  await app.idle()
-  assert.equal(app.taken, 2)
-})
+for (const [name, request] of [
+  ['POST', 'POST /pay HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 0\r\n\r\n'],
+  [
+    'PUT with a body, which is gone,',
+    'PUT /pay HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 1\r\n\r\nx',
+  ],
+] as const) {
+  test(`a ${name} is a 502 then and not sent again`, async t => {
+    const { visitor, wire, app } = await forgetfulApp(t)
+    visitor.write(request)
+    await wire.until('/pay')
+    wire.socket.resetAndDestroy()
+    await visitor.until('X-Dormice-Error: app_broken_answer')
+    await app.idle()
+    assert.equal(app.taken, 2)
+  })
+}
 
 test('an answer that is not HTTP is a 502', async t => {
   const { upstream } = await cannedApp(t, 'SSH-2.0-OpenSSH_9.2\r\n')

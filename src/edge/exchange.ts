@@ -5,7 +5,6 @@ import { messageOf, Problem } from '../problem.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
 import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
-import { whenOver } from './over.ts'
 import { answerTo, sendAnswer } from './pages.ts'
 import type { Running } from './roster.ts'
 
@@ -61,7 +60,7 @@ export abstract class Exchange implements Running {
   /** Begins. From here on, whatever happens ends in {@link settle}. */
   start(): void {
     this.context.running.add(this)
-    whenOver(this.req, this.res, () => this.settle())
+    this.res.on('close', () => this.settle())
     this.#claim()
   }
 
@@ -124,7 +123,7 @@ export abstract class Exchange implements Running {
     }
     this.#release()
     if (!req.complete) this.#takeRest()
-    if (context.log.access) this.#record(context.log.access)
+    if (context.log.access) context.log.access(this.#record())
   }
 
   /** Whether the visitor got all there was. */
@@ -221,10 +220,10 @@ export abstract class Exchange implements Running {
     req.resume()
   }
 
-  #record(access: (record: AccessRecord) => void): void {
+  #record(): AccessRecord {
     const { req, routed, context } = this
     const query = routed.path.indexOf('?')
-    access({
+    return {
       app: routed.app,
       method: req.method ?? '',
       path: query === -1 ? routed.path : routed.path.slice(0, query),
@@ -234,7 +233,7 @@ export abstract class Exchange implements Running {
       ms: context.now() - this.#began,
       wake: this.#wake,
       aborted: this.aborted,
-    })
+    }
   }
 }
 
