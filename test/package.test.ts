@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -30,6 +30,8 @@ describe('the npm package', () => {
   before(async () => {
     packed = await packCopy(join(folder, 'source'))
     mkdirSync(installed)
+    // Else npm installs into the nearest folder above that has a package.json or node_modules, whoever's it is.
+    writeFileSync(join(installed, 'package.json'), '{}')
     const flags = ['--ignore-scripts', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund']
     await run('npm', ['install', join(folder, 'source', packed.filename), ...flags], { cwd: installed })
   })
