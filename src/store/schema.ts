@@ -1,4 +1,4 @@
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { index, integer, primaryKey, sqliteTable, text } from './drizzle.ts'
 
 /*
  * Times are epoch milliseconds and structures JSON text in every table, so that a second dialect can follow
