@@ -1,0 +1,76 @@
+import type Docker from 'dockerode'
+import { freePort } from './free-port.ts'
+
+/** Label of the containers that a benchmark makes through dockerode; its value is the run. */
+const label = 'dormice.bench'
+
+/** How a raw container is reached. */
+export type Network =
+  /** On an engine network, at the container's own address. */
+  | { kind: 'bridge'; name: string }
+  /** On the engine's default bridge, at a port published on loopback: what most tools do. */
+  | { kind: 'published' }
+  /** On the host's own network: no isolation, no set-up. */
+  | { kind: 'host' }
+
+/** A container made through dockerode without Dormice, and how to reach it once it runs. */
+export type RawContainer = { container: Docker.Container; address(): Promise<{ host: string; port: number }> }
+
+/**
+ * Creates a container with the settings of a model: the same image, command, environment, user, limits and
+ * confinement. Only its network differs, and its name and labels, so that no host takes it for its own.
+ */
+export async function createLike(
+  docker: Docker,
+  run: string,
+  model: Docker.ContainerInspectInfo,
+  network: Network,
+): Promise<RawContainer> {
+  const inside = portOf(model)
+  const outside = network.kind === 'bridge' ? inside : await freePort()
+  const { Entrypoint, Cmd, Env, User, WorkingDir, StopSignal, StopTimeout, Healthcheck } =
+    model.Config as Docker.ContainerInspectInfo['Config'] & Docker.ContainerCreateOptions
+  const own = network.kind === 'host' ? `PORT=${outside}` : `PORT=${inside}`
+  const container = await docker.createContainer({
+    Image: model.Image,
+    Entrypoint,
+    Cmd,
+    Env: [...(Env ?? []).filter(entry => !entry.startsWith('PORT=')), own],
+    User,
+    WorkingDir,
+    StopSignal,
+    StopTimeout,
+    Healthcheck,
+    Labels: { [label]: run },
+    ...(network.kind === 'published' ? { ExposedPorts: { [`${inside}/tcp`]: {} } } : {}),
+    HostConfig: {
+      ...model.HostConfig,
+      NetworkMode: network.kind === 'bridge' ? network.name : network.kind === 'host' ? 'host' : 'bridge',
+      PortBindings:
+        network.kind === 'published'
+          ? { [`${inside}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(outside) }] }
+          : {},
+    },
+  })
+  return {
+    container,
+    async address() {
+      if (network.kind !== 'bridge') return { host: '127.0.0.1', port: outside }
+      const { NetworkSettings } = await container.inspect()
+      const host = NetworkSettings.Networks[network.name]?.IPAddress
+      if (!host)
+        throw new Error(`a container on ${network.name} has no address: it ended right after its start`)
+      return { host, port: inside }
+    },
+  }
+}
+
+/** Removes all containers of a run, whatever their state. */
+export async function removeAll(docker: Docker, run: string): Promise<void> {
+  const found = await docker.listContainers({ all: true, filters: { label: [`${label}=${run}`] } })
+  for (const { Id } of found) await docker.getContainer(Id).remove({ force: true, v: true })
+}
+
+function portOf({ Config }: Docker.ContainerInspectInfo): number {
+  return Number(Config.Env.find(entry => entry.startsWith('PORT='))?.slice('PORT='.length) ?? 8080)
+}
