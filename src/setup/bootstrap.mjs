@@ -9,6 +9,8 @@ import { basename, delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR = 24
+/** First 24 with `response.writeInformation`, which the edge passes 1xx answers on with. */
+const NODE_MINOR = 18
 const INSTALL_LIMIT_MS = 10 * 60_000
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -186,13 +188,14 @@ function nodePackage() {
 
 /** Path and version of a Node new enough: this one, or the one among the dependencies. */
 function findNode() {
-  if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR)
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > NODE_MAJOR || (major === NODE_MAJOR && minor >= NODE_MINOR))
     return { path: process.execPath, version: process.version }
   const folder = join(modules, nodePackage())
   const path = join(folder, 'bin', 'node')
   if (!existsSync(path))
     throw new Advice(
-      `Node ${NODE_MAJOR} or newer is needed, this is ${process.version} and ${nodePackage()} is not among ` +
+      `Node ${NODE_MAJOR}.${NODE_MINOR} or newer is needed, this is ${process.version} and ${nodePackage()} is not among ` +
         `the dependencies: install Node ${NODE_MAJOR} from https://nodejs.org, then run the same command again.`,
     )
   return { path, version: `v${JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version}` }
