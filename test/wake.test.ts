@@ -156,6 +156,29 @@ describe('a sleeping app is woken by the first request', () => {
     assert.equal((await host.visit('mortal')).body, 'x')
   })
 
+  test('more requests than may wait are told to come back, the others are answered', async () => {
+    await host.deployText('crowded', 'main.js', counter)
+    await host.api('PATCH', '/v1/apps/crowded', { maxWaiting: 5 })
+    await host.sleep('crowded')
+    const answers = await Promise.all(Array.from({ length: 20 }, () => host.visit('crowded')))
+    const answered = answers.filter(answer => answer.status === 200)
+    const refused = answers.filter(answer => answer.status === 503)
+    assert.deepEqual([answered.length, refused.length], [5, 15])
+    assert.ok(refused.every(answer => Number(answer.headers['retry-after']) >= 1))
+  })
+
+  test('a request that waited as long as it may is told to come back', async () => {
+    const slow = `setTimeout(() => require('http').createServer((q, s) => s.end('late')).listen(process.env.PORT), 3000)`
+    await host.deployText('late', 'main.js', slow)
+    await host.api('PATCH', '/v1/apps/late', { wakeTimeout: '1s' })
+    await host.sleep('late')
+    const answer = await host.visit('late')
+    assert.equal(answer.status, 504)
+    assert.ok(Number(answer.headers['retry-after']) >= 1)
+    await host.until('late', 'awake')
+    assert.equal((await host.visit('late')).body, 'late')
+  })
+
   test('an unknown host is answered by a page that says so', async () => {
     const answer = await host.visit('nobody', '/', { headers: { accept: 'text/html' } })
     assert.equal(answer.status, 404)
