@@ -12,6 +12,7 @@ import { AppLogs } from './apps/app-logs.ts'
 import { Apps } from './apps/apps.ts'
 import type { Context } from './apps/context.ts'
 import { Keeper } from './apps/keeper.ts'
+import { ready } from './apps/ready.ts'
 import type { Config } from './config.ts'
 import { createEdge } from './edge/edge.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
@@ -79,6 +80,7 @@ export async function startHost({
     logs: new AppLogs(join(config.data, 'logs'), engine),
     keeper: new Keeper({ budget: config.memory, now: Date.now }),
     now: Date.now,
+    ready,
     starts: pLimit(2 * availableParallelism()),
     url: app => `http://${app}.${config.domain}${port === 80 ? '' : `:${port}`}`,
     deaths: new LRUCache({ max: 256 }),

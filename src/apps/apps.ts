@@ -1,4 +1,4 @@
-import type { Container } from '../engine/engine.ts'
+import type { Container, Image } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
 import { forgetBuildLogs } from '../releases/build-log.ts'
 import type { Context } from './context.ts'
@@ -7,6 +7,8 @@ import { snapshotTag } from './naming.ts'
 import { unknownApp } from './problems.ts'
 import { judge } from './recovery.ts'
 
+type StrayImage = Pick<Image, 'id' | 'tags' | 'labels'>
+
 /**
  * Every app's instance, by name: what the edge routes by, kept in memory and equal to the store. Also what
  * concerns an app as a whole: its deletion, and putting right at start what a crash left.
@@ -14,6 +16,7 @@ import { judge } from './recovery.ts'
 export class Apps {
   readonly #context: Context
   readonly #instances = new Map<string, Instance>()
+  readonly #deletions = new Map<string, Promise<void>>()
   readonly #settled = Promise.withResolvers<void>()
 
   constructor(context: Context) {
@@ -52,11 +55,26 @@ export class Apps {
     return this.#instances.values()
   }
 
-  /** Deletes the app with its container, images and logs. Interrupted, the next start finishes it. */
-  async delete(app: string): Promise<void> {
+  /**
+   * Deletes the app with its container, images and logs; who asks meanwhile waits for the same deletion.
+   * Interrupted or failed, it is finished by the next start or by asking again.
+   *
+   * @throws {Problem} 404 `unknown_app`
+   */
+  delete(app: string): Promise<void> {
+    let deletion = this.#deletions.get(app)
+    if (!deletion) {
+      deletion = this.#delete(app).finally(() => this.#deletions.delete(app))
+      this.#deletions.set(app, deletion)
+    }
+    return deletion
+  }
+
+  async #delete(app: string): Promise<void> {
     const { store, engine, logs, config, now } = this.#context
+    const instance = this.get(app)
     store.beginDelete(app, now())
-    await this.get(app).abandon()
+    await instance.abandon()
     for (const image of await engine.images()) {
       if (image.labels.app === app) await engine.removeImage(image.id)
     }
@@ -75,19 +93,17 @@ export class Apps {
   async reconcile(): Promise<void> {
     const { store, engine, log } = this.#context
     const containers = await engine.containers()
-    const recoveries: Promise<void>[] = []
-    for (const container of containers) {
-      recoveries.push(
+    await Promise.all(
+      containers.map(container =>
         this.#reconcileOne(container).catch(error =>
           log.error('recovery_failed', { container: container.name, error: messageOf(error) }),
         ),
-      )
-    }
-    await Promise.all(recoveries)
+      ),
+    )
     await this.#settleStrayImages(new Set(containers.map(container => container.labels.app)))
     for (const app of store.apps()) {
       // One without a release is what an interrupted first deploy left.
-      if (app.deletedAt !== null || app.release === null) await this.delete(app.name)
+      if (app.deletedAt !== null || app.release === null) await this.#finishDeletion(app.name)
     }
     this.#settled.resolve()
   }
@@ -100,16 +116,33 @@ export class Apps {
     for (const instance of this.all()) instance.died(container, how)
   }
 
-  /** Events may have been missed: looks which instances still run. */
+  /**
+   * Events may have been missed, and calls that were given up may have worked: looks which instances still run,
+   * has containers that no instance knows of recovered, and tries failed deletions again.
+   */
   async look(): Promise<void> {
-    const running = new Set(
-      (await this.#context.engine.containers()).filter(c => c.state === 'running').map(c => c.id),
-    )
+    const { engine, store, log } = this.#context
+    const containers = await engine.containers()
+    const running = new Set(containers.filter(one => one.state === 'running').map(one => one.id))
     for (const instance of this.all()) {
       const { container } = instance
       if (container !== undefined && !running.has(container))
         instance.died(container, 'the engine stopped it')
     }
+    for (const { id, labels, name } of containers) {
+      const instance = this.find(labels.app)
+      if (labels.role !== 'instance' || !instance || instance.container === id) continue
+      void instance
+        .recover()
+        .catch(error => log.error('recovery_failed', { container: name, error: messageOf(error) }))
+    }
+    for (const app of store.apps()) if (app.deletedAt !== null) void this.#finishDeletion(app.name)
+  }
+
+  async #finishDeletion(app: string): Promise<void> {
+    await this.delete(app).catch(error =>
+      this.#context.log.error('deletion_failed', { app, error: messageOf(error) }),
+    )
   }
 
   async #reconcileOne(container: Container): Promise<void> {
@@ -117,48 +150,63 @@ export class Apps {
     const { role, app } = container.labels
     if (role === 'build') return engine.remove(container.id)
     const instance = this.find(app)
-    if (instance) return instance.recover(container)
+    if (instance) return instance.recover()
     if (judge(container, store.app(app)) === 'leave') {
       log.warn('unknown_container_left_alone', { container: container.name, app })
     }
   }
 
-  /**
-   * Settles images that no release and no snapshot names: what a crash left between a commit and the store's
-   * transaction. The container is still the truth then, so the image goes; but where the container is gone as
-   * well, the image is the last copy of what the app wrote (I5) and becomes its snapshot.
-   */
+  /** Settles images that no release and no snapshot names: what a crash left between a commit and the store's transaction. */
   async #settleStrayImages(withContainer: ReadonlySet<string>): Promise<void> {
+    for (const image of await this.#context.engine.images()) {
+      // Looked at again in the app's turn: until then it may be what a sleep that goes on has just made.
+      if (!this.#isStray(image)) continue
+      await this.find(image.labels.app)?.undisturbed(async () => {
+        if (this.#isStray(image)) await this.#settleStrayImage(image, withContainer.has(image.labels.app))
+      })
+    }
+  }
+
+  #isStray({ tags, labels }: StrayImage): boolean {
+    const { store } = this.#context
+    if (!store.app(labels.app)) return false
+    const named = [...store.releases(labels.app), ...store.snapshots(labels.app)]
+    return !named.some(({ image }) => tags.includes(image))
+  }
+
+  /**
+   * Where there was a container, that is the truth and the image goes; where there was none, the image is the last
+   * copy of what the app wrote (I5) and becomes its snapshot.
+   */
+  async #settleStrayImage({ id, tags, labels }: StrayImage, hadContainer: boolean): Promise<void> {
     const { store, engine, log, now } = this.#context
-    const named = new Set<string>()
-    for (const { name } of store.apps()) {
-      for (const { image } of [...store.releases(name), ...store.snapshots(name)]) named.add(image)
-    }
-    for (const { id, tags, labels } of await engine.images()) {
-      const app = store.app(labels.app)
-      if (!app || tags.some(tag => named.has(tag))) continue
-      const number = store.nextSnapshot(app.name)
-      const tag = snapshotTag(store.hostId, app.name, number)
-      const isNext = labels.generation === app.generation + 1 && labels.release === app.release
-      if (isNext && tags.includes(tag) && !withContainer.has(app.name)) {
-        const { size, layers } = await engine.image(id)
-        const release = labels.release
-        store.addSnapshot({
-          app: app.name,
-          number,
-          release,
-          createdAt: now(),
-          reason: 'recovery',
-          image: tag,
-          size,
-          layers,
-        })
-        log.warn('snapshot_recovered', { app: app.name, snapshot: number })
-        continue
+    const app = store.app(labels.app)
+    if (!app) return
+    const number = store.nextSnapshot(app.name)
+    const tag = snapshotTag(store.hostId, app.name, number)
+    const isNext = labels.generation === app.generation + 1 && labels.release === app.release
+    if (isNext && tags.includes(tag) && !hadContainer) {
+      if (this.find(app.name)?.container !== undefined) {
+        log.warn('snapshot_left_alone', { app: app.name, image: tag })
+        return
       }
-      await engine
-        .removeImage(id)
-        .catch(error => log.warn('image_not_removed', { image: id, error: messageOf(error) }))
+      const { size, layers } = await engine.image(id)
+      const { release } = labels
+      store.addSnapshot({
+        app: app.name,
+        number,
+        release,
+        createdAt: now(),
+        reason: 'recovery',
+        image: tag,
+        size,
+        layers,
+      })
+      log.warn('snapshot_recovered', { app: app.name, snapshot: number })
+      return
     }
+    await engine
+      .removeImage(id)
+      .catch(error => log.warn('image_not_removed', { image: id, error: messageOf(error) }))
   }
 }

@@ -7,6 +7,7 @@ import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import type { AppLogs } from './app-logs.ts'
 import type { Keeper } from './keeper.ts'
+import type { Upstream } from './lease.ts'
 
 /** What the instances share; built once by the composition root. */
 export type Context = {
@@ -18,6 +19,8 @@ export type Context = {
   log: Log
   /** Epoch ms; tests pass their own. */
   now: () => number
+  /** Waits until an instance answers; see `ready.ts`. */
+  ready: (upstream: Upstream, health: string | undefined, signal: AbortSignal) => Promise<void>
   /** Bounds how many containers the engine starts at once: more at a time is slower for all of them. */
   starts: LimitFunction
   /** The app's public address. */

@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import type { Keepable } from './keeper.ts'
 import type { Leasable, Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
+import { containerName } from './naming.ts'
 import * as problems from './problems.ts'
 import { judge } from './recovery.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
@@ -31,10 +32,14 @@ export class Instance implements Leasable, Keepable {
   readonly #line = pLimit(1)
   #state: State = 'asleep'
   #running: (Running & { since: number; leases: Leases }) | undefined
-  /** A container that is the truth but does not run: putting it to sleep failed half-way. */
-  #leftover: string | undefined
+  /**
+   * The engine may have a container of this app that is not `#running`: so it is after a start of the host, and
+   * after a step whose outcome is not known. Who needs to know looks first.
+   */
+  #unsure = true
   #waiting = 0
   #waking: Promise<void> | undefined
+  #waitsForMemory = false
   #failures = 0
   #failure: Failure | undefined
   #deleted = false
@@ -109,7 +114,7 @@ export class Instance implements Leasable, Keepable {
       }
     } catch (error) {
       if (!deadline.aborted || signal.aborted) throw error
-      throw problems.wakeTimeout(this.name, wakeTimeout)
+      throw this.#waitsForMemory ? problems.noMemory() : problems.wakeTimeout(this.name, wakeTimeout)
     } finally {
       this.#waiting--
       if (this.#waiting === 0) this.#context.keeper.poke()
@@ -128,12 +133,12 @@ export class Instance implements Leasable, Keepable {
    * @throws {Problem} 409 `sleep_cancelled`
    */
   sleep(reason: SnapshotReason): Promise<Snapshot | undefined> {
-    return this.#line(() => this.#fallAsleep(reason, { cancellable: reason !== 'shutdown' }))
+    return this.#inTurn(() => this.#fallAsleep(reason, { cancellable: reason !== 'shutdown' }))
   }
 
   /** Sleeps and wakes at once, so that changed settings and environment apply. Requests are held meanwhile. */
   restart(): Promise<void> {
-    return this.#line(async () => {
+    return this.#inTurn(async () => {
       await this.#fallAsleep('restart', { cancellable: false })
       await this.#wakeNow()
     })
@@ -147,9 +152,10 @@ export class Instance implements Leasable, Keepable {
    * @throws {Problem} 409 `state_would_be_lost`, 422 `release_not_ready`
    */
   replace(release: Release, { fresh }: { fresh: boolean }): Promise<void> {
-    return this.#line(async () => {
-      const { store, engine, keeper } = this.#context
+    return this.#inTurn(async () => {
+      const { store, keeper, log } = this.#context
       const wasAwake = this.#state === 'awake'
+      this.#unsure = true
       await this.#fallAsleep('deploy', { cancellable: false })
       const app = store.app(this.name)
       if (!app || this.#deleted) throw problems.unknownApp(this.name)
@@ -161,21 +167,25 @@ export class Instance implements Leasable, Keepable {
           image: release.image,
           env: store.env(this.name),
         }
-        const settings = effectiveSettings(this.#context.config, app.settings, release.spec)
-        await keeper.admit(this, settings.memory, settings.wakeTimeout)
         this.#become('waking')
+        await this.#admit(effectiveSettings(this.#context.config, app.settings, release.spec))
         const running = await wake(this.#context, trial)
         store.promote(release)
         this.#settings = this.#readSettings()
+        this.#failures = 0
         this.#awake(running, undefined)
       } catch (error) {
+        const problem = error instanceof StartFailed ? await this.#notReady(error) : error
+        // Whatever is left of the trial is of a generation that the store never had.
+        this.#unsure = true
+        await this.#leftover().catch(again =>
+          log.warn('trial_not_removed', { app: this.name, error: messageOf(again) }),
+        )
         keeper.release(this.name)
         this.#become('asleep')
-        const problem = error instanceof StartFailed ? await this.#notReady(error) : error
-        if (error instanceof StartFailed) await engine.remove(error.container)
         if (wasAwake) {
           await this.#wakeNow().catch(again =>
-            this.#context.log.error('old_release_not_back', { app: this.name, error: messageOf(again) }),
+            log.error('old_release_not_back', { app: this.name, error: messageOf(again) }),
           )
         }
         throw problem
@@ -185,28 +195,44 @@ export class Instance implements Leasable, Keepable {
 
   /**
    * Stops answering and removes the container, without keeping what it wrote. The store's tombstone must be
-   * set before.
+   * set before; should the removal fail, it can be asked again.
    */
   async abandon(): Promise<void> {
     this.#deleted = true
-    await this.#line(async () => {
+    await this.#inTurn(async () => {
       await this.#drainLeases({ cancellable: false, timeout: 0 })
-      const container = this.#running?.container ?? this.#leftover
-      if (container !== undefined) await this.#context.engine.remove(container)
-      this.#asleep()
+      this.#unsure = true
+      try {
+        await this.#leftover()
+      } finally {
+        this.#asleep()
+      }
     })
   }
 
-  /** A container of this app was found on the engine at start, or after a step of ours failed. */
-  recover(container: Container): Promise<void> {
-    return this.#line(() => this.#recover(container))
+  /** Brings this instance together with a container of its app that it does not know of, if the engine has one. */
+  recover(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#running || this.#deleted) return
+      this.#unsure = true
+      const left = await this.#leftover()
+      if (!left) return
+      this.#context.log.info('container_found', { app: this.name, state: left.state })
+      if (left.state === 'running') await this.#wakeNow()
+      else await this.#settle(left.id, 'recovery')
+    })
+  }
+
+  /** Runs a step while the app makes no transition. */
+  undisturbed(step: () => Promise<void>): Promise<void> {
+    return this.#inTurn(step)
   }
 
   /** The engine says that a container ended: a hint, for it may be an end from before the container ran again. */
   died(container: string, how: string): void {
     const running = this.#running
     if (running?.container !== container || this.#state !== 'awake') return
-    void this.#line(async () => {
+    void this.#inTurn(async () => {
       if (this.#running !== running || (await this.#runs(container))) return
       this.#context.log.warn('app_died', { app: this.name, how })
       await this.#crashed(container, how, this.#context.now() - running.since)
@@ -235,7 +261,7 @@ export class Instance implements Leasable, Keepable {
   /** N requests to a sleeping app cause one wake (I6). */
   #wakeShared(): Promise<void> {
     const asked = performance.now()
-    this.#waking ??= this.#line(() => this.#wakeNow(asked)).finally(() => {
+    this.#waking ??= this.#inTurn(() => this.#wakeNow(asked)).finally(() => {
       this.#waking = undefined
     })
     return this.#waking
@@ -248,67 +274,88 @@ export class Instance implements Leasable, Keepable {
     const launch = store.launch(this.name)
     if (!launch) throw problems.noRelease(this.name)
     this.#settings = effectiveSettings(this.#context.config, launch.app.settings, launch.release.spec)
+    const sure = !this.#unsure
     this.#become('waking')
     try {
-      await keeper.admit(this, this.#settings.memory, this.#settings.wakeTimeout)
-      const running =
-        this.#leftover === undefined
-          ? await wake(this.#context, launch)
-          : await this.#resume(this.#leftover, launch)
-      this.#awake(running, { kind: 'cold', ms: performance.now() - asked })
+      const left = await this.#leftover()
+      if (left?.state === 'running') keeper.charge(this, this.#settings.memory)
+      else await this.#admit(this.#settings)
+      const running = left ? await this.#resume(left, launch) : await wake(this.#context, launch)
+      const adopted = left?.state === 'running'
+      this.#awake(running, adopted ? undefined : { kind: 'cold', ms: performance.now() - asked })
     } catch (error) {
-      keeper.release(this.name)
-      throw await this.#wakeFailed(error)
+      const problem = await this.#wakeFailed(error)
+      // The engine may have refused it for a container that a step left which was given up before.
+      if (sure && this.#unsure && !(error instanceof EngineUnavailable)) return this.#wakeNow(asked)
+      throw problem
     }
   }
 
-  /** Starts the very container that could not be put to sleep: it holds the app's newest data. */
-  async #resume(container: string, launch: Launch): Promise<Running> {
+  async #admit({ memory, wakeTimeout }: EffectiveSettings): Promise<void> {
+    this.#waitsForMemory = true
+    try {
+      await this.#context.keeper.admit(this, memory, wakeTimeout)
+    } finally {
+      this.#waitsForMemory = false
+    }
+  }
+
+  /** Goes on with the very container that holds the app's newest data. */
+  async #resume(left: Container, launch: Launch): Promise<Running> {
     const { engine, starts } = this.#context
+    if (left.state === 'running') return awaitReady(this.#context, launch, left)
     const found = await starts(async () => {
-      await engine.run(container)
-      return engine.container(container)
-    }).catch(error => {
-      if (!(error instanceof NotFound)) throw error
-      this.#containerGone(container)
-      return undefined
+      await engine.run(left.id)
+      return engine.container(left.id)
     })
-    if (!found) return wake(this.#context, launch)
     return awaitReady(this.#context, launch, found)
   }
 
   /** Settles a wake that failed; returns what to tell those who waited for it. */
   async #wakeFailed(error: unknown): Promise<unknown> {
-    const { log, engine, now } = this.#context
+    const { log, now, keeper } = this.#context
     if (error instanceof StartFailed) {
       await this.#crashed(error.container, error.message, 0)
       return this.#failure ? this.#isCrashed(this.#failure) : error
     }
+    keeper.release(this.name)
     this.#become('asleep')
     if (error instanceof Problem) return error
+    this.#unsure = true
     log.error('wake_failed', { app: this.name, error: messageOf(error) })
     if (error instanceof NotFound) {
       this.#failure = { at: now(), message: messageOf(error), lastLines: '', retryAt: now() }
       this.#become('lost')
       return problems.appLost(this.name, error)
     }
-    if (error instanceof EngineUnavailable) {
-      return problems.engineUnavailable(error)
-    }
-    // The step may have got further than its answer: whatever container it left decides how to go on.
-    const mine = (await engine.containers().catch(() => [])).find(
-      found => found.labels.role === 'instance' && found.labels.app === this.name,
-    )
-    if (mine) await this.#recover(mine)
-    return problems.wakeFailed(this.name, error)
+    return error instanceof EngineUnavailable
+      ? problems.engineUnavailable(error)
+      : problems.wakeFailed(this.name, error)
+  }
+
+  /**
+   * The container that holds the app's newest data although this instance does not run it; looked for only
+   * where there may be one. One that holds nothing that is needed is removed.
+   */
+  async #leftover(): Promise<Container | undefined> {
+    if (!this.#unsure) return undefined
+    const { engine, store, log } = this.#context
+    const found = await engine.container(containerName(store.hostId, this.name)).catch(error => {
+      if (error instanceof NotFound) return undefined
+      throw error
+    })
+    const verdict = found && judge(found, store.app(this.name))
+    if (verdict === 'adopt' || verdict === 'finish') return found
+    if (found) log.info('container_superseded', { app: this.name, container: found.id, verdict })
+    if (found && verdict === 'remove') await engine.remove(found.id)
+    this.#unsure = false
+    return undefined
   }
 
   async #fallAsleep(
     reason: SnapshotReason,
     options: { cancellable: boolean },
   ): Promise<Snapshot | undefined> {
-    const container = this.#running?.container ?? this.#leftover
-    if (container === undefined) return undefined
     if (this.#running) {
       // A request came in between the keeper's choice and now.
       if ((reason === 'idle' || reason === 'memory') && this.load.leases + this.#waiting > 0)
@@ -316,10 +363,12 @@ export class Instance implements Leasable, Keepable {
       const outcome = await this.#drainLeases({ ...options, timeout: drainTimeout })
       if (outcome === 'cancelled') throw problems.sleepCancelled(this.name)
     }
+    const container = this.#running?.container ?? (await this.#leftover())?.id
+    if (container === undefined) return undefined
     return (await this.#settle(container, reason)).snapshot
   }
 
-  /** Runs the order that cannot lose data; if it fails, the container stays and is what wakes next. */
+  /** Runs the order that cannot lose data; if it fails, the container stays and is looked for before the next step. */
   async #settle(container: string, reason: SnapshotReason): Promise<Asleep> {
     try {
       const asleep = await fallAsleep(this.#context, this.name, container, reason, () =>
@@ -328,13 +377,15 @@ export class Instance implements Leasable, Keepable {
       this.#asleep()
       return asleep
     } catch (error) {
+      const gone = await this.#isGone(container)
       this.#asleep()
-      if (await this.#isGone(container)) {
-        this.#containerGone(container)
+      if (gone) {
+        // The app goes on from its last snapshot.
+        this.#context.log.warn('container_gone', { app: this.name, container, error: messageOf(error) })
         return { snapshot: undefined, lastLines: [] }
       }
       this.#context.log.error('sleep_failed', { app: this.name, container, error: messageOf(error) })
-      this.#leftover = container
+      this.#unsure = true
       throw error
     }
   }
@@ -344,12 +395,6 @@ export class Instance implements Leasable, Keepable {
       () => false,
       error => error instanceof NotFound,
     )
-  }
-
-  /** Somebody else removed the container: the app goes on from its last snapshot, and it is said loudly. */
-  #containerGone(container: string): void {
-    this.#leftover = undefined
-    this.#context.log.error('container_removed_by_others', { app: this.name, container })
   }
 
   async #crashed(container: string, message: string, ranFor: number): Promise<void> {
@@ -365,34 +410,6 @@ export class Instance implements Leasable, Keepable {
     this.#become('crashed')
   }
 
-  async #recover(container: Container): Promise<void> {
-    const { store, engine, keeper, log } = this.#context
-    if (this.#running) return
-    const verdict = judge(container, store.app(this.name))
-    log.info('container_found', {
-      app: this.name,
-      container: container.name,
-      state: container.state,
-      verdict,
-    })
-    if (verdict === 'leave') return
-    if (verdict === 'remove') return engine.remove(container.id)
-    if (verdict === 'finish') {
-      await this.#settle(container.id, 'recovery').catch(() => undefined)
-      return
-    }
-    const launch = store.launch(this.name)
-    if (!launch) return
-    keeper.charge(this, this.#settings.memory)
-    this.#become('waking')
-    try {
-      this.#awake(await awaitReady(this.#context, launch, container), undefined)
-    } catch (error) {
-      keeper.release(this.name)
-      await this.#crashed(container.id, messageOf(error), 0)
-    }
-  }
-
   /** Refuses new leases and waits until none is out; what still runs after `timeout` ms is cut. */
   async #drainLeases(options: { cancellable: boolean; timeout: number }): Promise<'drained' | 'cancelled'> {
     if (!this.#running) return 'drained'
@@ -405,7 +422,7 @@ export class Instance implements Leasable, Keepable {
       this.#lastUsed = this.#context.now()
       this.#context.keeper.poke()
     })
-    this.#leftover = undefined
+    this.#unsure = false
     this.#failure = undefined
     this.#lastUsed = this.#context.now()
     this.#running = { ...running, since: this.#context.now(), leases }
@@ -417,9 +434,14 @@ export class Instance implements Leasable, Keepable {
 
   #asleep(): void {
     this.#running = undefined
-    this.#leftover = undefined
+    this.#unsure = false
     this.#context.keeper.release(this.name)
     this.#become('asleep')
+  }
+
+  /** One transition at a time. Whatever came of it, a wake that waits for memory may go on now. */
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    return this.#line(step).finally(() => this.#context.keeper.poke())
   }
 
   #become(state: State): void {

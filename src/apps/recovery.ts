@@ -18,6 +18,8 @@ export function judge(container: Container, app: App | undefined): Verdict {
   if (!app) return 'leave'
   if (app.deletedAt !== null) return 'remove'
   if (container.labels.generation !== app.generation) return 'remove'
+  // A trial whose start came so late that the app had reached its generation by another way.
+  if (container.labels.release !== app.release) return 'remove'
   if (container.state === 'created') return 'remove'
   return container.state === 'running' ? 'adopt' : 'finish'
 }

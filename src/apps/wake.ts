@@ -3,7 +3,6 @@ import type { Launch } from '../store/records.ts'
 import type { Context } from './context.ts'
 import type { Upstream } from './lease.ts'
 import { containerName } from './naming.ts'
-import { ready } from './ready.ts'
 import { effectiveSettings } from './settings.ts'
 import { graceSeconds } from './sleep.ts'
 
@@ -55,7 +54,7 @@ export async function awaitReady(context: Context, launch: Launch, container: Co
     }
     const upstream = { host: container.address, port }
     const timeout = AbortSignal.timeout(startTimeout)
-    const up = ready(upstream, health, AbortSignal.any([done.signal, timeout])).catch(error => {
+    const up = context.ready(upstream, health, AbortSignal.any([done.signal, timeout])).catch(error => {
       if (!timeout.aborted) throw error
       const what =
         health === undefined

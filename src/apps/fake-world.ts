@@ -1,0 +1,478 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
+import type { Scheduler } from 'fast-check'
+import { LRUCache } from 'lru-cache'
+import pLimit from 'p-limit'
+import { readConfig } from '../config.ts'
+import { EngineUnavailable, type Labels } from '../engine/engine.ts'
+import { silent } from '../log.ts'
+import { messageOf, Problem } from '../problem.ts'
+import type { Release } from '../store/records.ts'
+import { Store } from '../store/store.ts'
+import { AppLogs } from './app-logs.ts'
+import { Apps } from './apps.ts'
+import type { Context } from './context.ts'
+import { type Behaviour, FakeEngine, FakeMachine, type Fate } from './fake-engine.ts'
+import { Keeper } from './keeper.ts'
+import { releaseTag } from './naming.ts'
+
+/* For tests of the lifecycle: hosts on a fake engine, what is done to them, and what must hold whatever happens. */
+
+const MiB = 1024 * 1024
+const memory = 100 * MiB
+/** Room for two of the three apps. */
+const budget = 2 * memory
+export const names = ['a', 'b', 'c'] as const
+export type Name = (typeof names)[number]
+
+/** What can be done to the world. Steps of one round are done at once, in any interleaving. */
+export type Step =
+  | { do: 'request'; app: Name; hold: number; leaves: boolean }
+  | { do: 'wake' | 'sleep' | 'restart' | 'delete'; app: Name }
+  | { do: 'deploy'; app: Name; fresh: boolean; behaviour: Behaviour }
+  | { do: 'die'; app: Name; told: boolean }
+  | { do: 'sweep' }
+  | { do: 'look' }
+  | { do: 'crash' }
+  | { do: 'trouble'; fates: Fate[] }
+
+/** One run of Dormice, from its start to its crash. */
+class FakeHost {
+  readonly store: Store
+  readonly engine: FakeEngine
+  readonly apps: Apps
+  readonly keeper: Keeper
+  readonly crashed = Promise.withResolvers<'crashed'>()
+  readonly deploying = new Set<string>()
+
+  constructor(world: World) {
+    this.store = new Store(join(world.data, 'dormice.db'))
+    this.engine = new FakeEngine(world.machine)
+    const now = () => world.clock
+    this.keeper = new Keeper({ budget, now })
+    const context: Context = {
+      config: readConfig({ DORMICE_DATA: world.data }, { data: world.data }),
+      store: this.store,
+      engine: this.engine,
+      logs: new AppLogs(join(world.data, 'logs'), this.engine),
+      keeper: this.keeper,
+      log: process.env.LIFECYCLE_LOG ? loud : silent,
+      now,
+      ready: (upstream, _, signal) => world.ready(upstream.host, signal),
+      starts: pLimit(2),
+      url: app => `http://${app}.localhost`,
+      deaths: new LRUCache({ max: 256 }),
+      changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
+    }
+    this.apps = new Apps(context)
+  }
+
+  crash(): void {
+    this.engine.cut()
+    this.store[Symbol.dispose]()
+    this.crashed.resolve('crashed')
+  }
+}
+
+const say = (event: string, fields?: unknown) => console.log('   log', event, fields ?? '')
+const loud = { info: say, warn: say, error: say }
+
+/** What must be true of one app. */
+type Known = {
+  /** Acknowledged writes, each with the release it was made under. */
+  acknowledged: { value: string; release: string }[]
+  /** Its files may be dropped in this round: a fresh deploy or a deletion began. */
+  dropping: boolean
+  /** There may be no such app in this round, for it is deleted or not deployed yet. */
+  absent: boolean
+  /** Its container died at some time. */
+  died: boolean
+}
+
+class Left extends Error {}
+
+export class World {
+  readonly data = mkdtempSync(join(tmpdir(), 'dormice-world-'))
+  readonly machine: FakeMachine
+  clock = 1_000_000
+  #host: FakeHost
+  readonly #scheduler: Scheduler
+  readonly #known = new Map<Name, Known>()
+  #values = 0
+  #releases = 0
+  /** The engine fails in this round. */
+  #trouble = false
+  #everTrouble = false
+  /** Deaths that nobody is told of. */
+  readonly #untold = new Set<string>()
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+    this.machine = new FakeMachine(
+      what => {
+        if (process.env.LIFECYCLE_LOG) console.log('     +', what)
+        return scheduler.schedule(Promise.resolve(), what).then(() => {
+          if (process.env.LIFECYCLE_LOG) console.log('     >', what)
+        })
+      },
+      (container, code) => {
+        if (this.#untold.delete(container)) return
+        void this.machine.turn(`tell of ${container}`).then(() => this.#host.apps.died(container, code))
+      },
+    )
+    this.#host = new FakeHost(this)
+    for (const name of names) {
+      this.#known.set(name, { acknowledged: [], dropping: false, absent: false, died: false })
+      this.#host.store.createApp(name, this.clock)
+      this.#host.store.promote(this.#makeRelease(name, 'good'))
+      this.#host.apps.instance(name)
+    }
+  }
+
+  /** Lets the first host start. */
+  async begin(): Promise<void> {
+    await this.#drive(this.#host.apps.reconcile())
+  }
+
+  [Symbol.dispose](): void {
+    this.#host.store[Symbol.dispose]()
+    rmSync(this.data, { recursive: true, force: true })
+  }
+
+  /** Does the steps at once, until all of them have ended and nothing goes on, then checks what must hold. */
+  async round(steps: readonly Step[]): Promise<void> {
+    this.#trouble = steps.some(step => step.do === 'trouble')
+    this.#everTrouble ||= this.#trouble
+    for (const [name, known] of this.#known) {
+      const exists = this.#host.store.app(name)?.deletedAt === null
+      known.absent = !exists || steps.some(step => step.do === 'delete' && step.app === name)
+      known.dropping = steps.some(
+        step =>
+          'app' in step &&
+          step.app === name &&
+          (step.do === 'delete' || (step.do === 'deploy' && step.fresh)),
+      )
+    }
+    await this.#drive(
+      Promise.all(
+        steps.map(async (step, index) => {
+          // The order of the steps is the scheduler's as well.
+          await this.machine.turn(`step ${index}: ${JSON.stringify(step)}`)
+          await this.#do(step)
+        }),
+      ),
+    )
+    this.machine.fates = []
+    // As the host does once the engine is back.
+    if (this.#trouble) await this.#drive(this.#host.apps.look())
+    this.#check()
+  }
+
+  /** Everything sleeps in the end, and what was acknowledged can be read afterwards through a request. */
+  async finish(): Promise<void> {
+    await this.round([{ do: 'look' }])
+    // Backoff of what has crashed is over.
+    this.clock += 120_000
+    for (const name of names) await this.round([{ do: 'sleep', app: name }])
+    assert.deepEqual(
+      [...this.machine.containers.values()].map(one => `${one.name} ${one.state}`),
+      [],
+      'containers are left',
+    )
+    for (const name of names) {
+      const app = this.#host.store.app(name)
+      if (app?.deletedAt !== null) continue
+      await this.round([{ do: 'request', app: name, hold: 0, leaves: false }])
+    }
+    for (const name of names) await this.round([{ do: 'sleep', app: name }])
+    assert.deepEqual(
+      [...this.machine.containers.values()].map(one => `${one.name} ${one.state}`),
+      [],
+      'containers are left',
+    )
+  }
+
+  /** The fake app's port: answers a good release's probe, never a silent one's. */
+  async ready(address: string, signal: AbortSignal): Promise<void> {
+    await this.machine.turn(`probe ${address}`)
+    signal.throwIfAborted()
+    if (this.machine.at(address)?.from.behaviour === 'good') return
+    const { promise, reject } = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    return promise
+  }
+
+  /** Lets one turn after the other go on until the promise has settled and no turn is left. */
+  async #drive(promise: Promise<unknown>): Promise<void> {
+    let done = false
+    promise.then(
+      () => {
+        done = true
+      },
+      () => {
+        done = true
+      },
+    )
+    let still = performance.now()
+    for (;;) {
+      // Real files and timers are waited for before the next turn is given, so that a run can be repeated.
+      do await immediate()
+      while (process.getActiveResourcesInfo().some(one => /^(FSReq|CloseReq)/.test(one)))
+      if (this.#scheduler.count() > 0) {
+        await this.#scheduler.waitNext(1)
+        still = performance.now()
+      } else if (done) {
+        return promise.then(() => undefined)
+      } else {
+        if (performance.now() - still > 1_000) throw new Error(`stuck: ${this.#describe()}`)
+        await sleep(1)
+      }
+    }
+  }
+
+  async #do(step: Step): Promise<void> {
+    const host = this.#host
+    const { apps, keeper } = host
+    switch (step.do) {
+      case 'request':
+        return this.#ended(host, step, this.#request(host, step.app, step.hold, step.leaves), [])
+      case 'wake':
+        return this.#ended(
+          host,
+          step,
+          this.#instance(step.app).then(one => one.wake()),
+          [],
+        )
+      case 'sleep':
+        return this.#ended(
+          host,
+          step,
+          this.#instance(step.app).then(one => one.sleep('manual')),
+          ['sleep_cancelled'],
+        )
+      case 'restart':
+        return this.#ended(
+          host,
+          step,
+          this.#instance(step.app).then(one => one.restart()),
+          [],
+        )
+      case 'delete':
+        return this.#ended(host, step, this.#delete(host, step.app), [])
+      case 'deploy':
+        return this.#ended(host, step, this.#deploy(host, step), [
+          ...(step.behaviour === 'good' ? [] : ['release_not_ready']),
+          ...(step.fresh ? [] : ['state_would_be_lost']),
+        ])
+      case 'die': {
+        const container = [...this.machine.containers.values()].find(one => one.labels.app === step.app)
+        if (container?.state !== 'running') return
+        this.#of(step.app).died = true
+        if (!step.told) this.#untold.add(container.id)
+        return this.machine.end(container.id, 1, true)
+      }
+      case 'sweep':
+        this.clock += 600_000
+        return keeper.sweep()
+      case 'look':
+        return this.#ended(host, step, apps.look(), [])
+      case 'crash': {
+        host.crash()
+        const next = new FakeHost(this)
+        this.#host = next
+        return this.#ended(next, step, this.#reconcile(next), [])
+      }
+      case 'trouble':
+        this.machine.fates = [...step.fates]
+    }
+  }
+
+  /** Waits for a step's end; only what may be refused is. */
+  async #ended(host: FakeHost, step: Step, promise: Promise<unknown>, allowed: string[]): Promise<void> {
+    try {
+      await Promise.race([promise, host.crashed.promise])
+    } catch (error) {
+      if (error instanceof Left) return
+      if (error instanceof assert.AssertionError) throw error
+      // What a crash tore apart says nothing.
+      if (this.#host !== host) return
+      const codes = new Set(allowed)
+      if (this.#trouble) codes.add('engine_unavailable').add('wake_failed').add('app_lost')
+      if ('app' in step) {
+        const known = this.#of(step.app)
+        if (known.absent) codes.add('unknown_app').add('no_release').add('being_deleted')
+        if (known.died || this.#everTrouble) codes.add('app_crashed')
+      }
+      if (error instanceof Problem && codes.has(error.code)) return
+      if (this.#trouble && (error instanceof EngineUnavailable || !(error instanceof Problem))) return
+      const code = error instanceof Problem ? error.code : (error as Error).stack
+      throw new assert.AssertionError({
+        message: `${JSON.stringify(step)} failed: ${code}: ${messageOf(error)}`,
+      })
+    }
+  }
+
+  async #instance(name: Name) {
+    return this.#host.apps.get(name)
+  }
+
+  /** What the edge does for a request that writes a file and is answered once it is written. */
+  async #request(host: FakeHost, name: Name, hold: number, leaves: boolean): Promise<void> {
+    const client = new AbortController()
+    if (leaves) void this.machine.turn(`client of ${name} leaves`).then(() => client.abort(new Left()))
+    const instance = host.apps.get(name)
+    const lease = instance.lease() ?? (await instance.acquire(client.signal))
+    try {
+      const container = this.machine.at(lease.upstream.host)
+      for (let turns = hold; turns >= 0; turns--) {
+        if (this.#host !== host) return
+        if (lease.revoked.aborted) return
+        const now = this.machine.at(lease.upstream.host)
+        if (now === undefined || now !== container) {
+          // It died under the request, or was told to by a call that was given up: nobody put it to sleep.
+          if (container === undefined || container.died || this.#of(name).died || this.#everTrouble) return
+          assert.fail(`a request of ${name} holds a lease of ${container.id}, which is ${container.state}`)
+        }
+        const value = `v${++this.#values}`
+        now.disk.set(value, 'written')
+        this.#of(name).acknowledged.push({ value, release: now.disk.get('release') ?? '' })
+        if (turns > 0) await this.machine.turn(`${name} works`)
+      }
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** What `Deployer` does around `replace`. */
+  async #deploy(host: FakeHost, { app, fresh, behaviour }: Step & { do: 'deploy' }): Promise<void> {
+    const { store, apps, engine } = host
+    if (host.deploying.has(app)) return
+    host.deploying.add(app)
+    try {
+      await apps.settled
+      const known = store.app(app)
+      if (known?.deletedAt) return
+      const release = this.#makeRelease(app, behaviour)
+      try {
+        store.createApp(app, this.clock)
+        await apps.instance(app).replace(release, { fresh })
+      } catch (error) {
+        await engine.removeImage(release.image).catch(() => undefined)
+        if (store.app(app)?.release === null) await apps.delete(app)
+        throw error
+      }
+      if (!fresh && !this.#of(app).dropping) {
+        const lost = this.#of(app).acknowledged.filter(one => one.release !== this.#releaseId(release))
+        assert.deepEqual(lost, [], `a deploy of ${app} dropped what was written before`)
+      }
+    } finally {
+      host.deploying.delete(app)
+    }
+  }
+
+  async #delete(host: FakeHost, name: Name): Promise<void> {
+    host.apps.get(name)
+    await host.apps.delete(name)
+  }
+
+  /** As the host does: until the engine lets it. */
+  async #reconcile(host: FakeHost): Promise<void> {
+    for (;;) {
+      try {
+        return await host.apps.reconcile()
+      } catch (error) {
+        if (!this.#trouble) throw error
+        await this.machine.turn('reconcile again')
+      }
+    }
+  }
+
+  #makeRelease(app: Name, behaviour: Behaviour): Release {
+    const { store } = this.#host
+    const number = store.nextRelease(app)
+    const image = releaseTag(store.hostId, app, number)
+    const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
+    this.machine.addImage(image, labels, behaviour, new Map([['release', `r${++this.#releases}`]]))
+    return {
+      app,
+      number,
+      createdAt: this.clock,
+      image,
+      spec: {
+        runtime: 'node',
+        command: ['run'],
+        port: 8080,
+        env: {},
+        confinement: 'confined',
+        state: 'keep',
+        settings: { memory, ...(behaviour === 'silent' ? { startTimeout: 1 } : {}) },
+        source: { kind: 'image', reference: 'test' },
+      },
+    }
+  }
+
+  #releaseId(release: Release): string {
+    return this.machine.image(release.image).disk.get('release') ?? ''
+  }
+
+  #of(name: Name): Known {
+    const known = this.#known.get(name)
+    assert.ok(known)
+    return known
+  }
+
+  #check(): void {
+    const { store, apps, keeper } = this.#host
+    for (const name of names) {
+      const known = this.#of(name)
+      const app = store.app(name)
+      if (!app || app.deletedAt !== null) {
+        assert.ok(known.absent, `${name} is gone and nobody deleted it`)
+        known.acknowledged = []
+        continue
+      }
+      for (const { image } of [...store.releases(name), ...store.snapshots(name)]) {
+        assert.ok(this.machine.findImage(image), `the image ${image} of ${name} is gone`)
+      }
+      const launch = store.launch(name)
+      if (!launch) continue
+      const release = this.#releaseId(launch.release)
+      if (known.dropping) known.acknowledged = known.acknowledged.filter(one => one.release === release)
+      const container = [...this.machine.containers.values()].find(one => one.labels.app === name)
+      const newest =
+        container?.labels.generation === app.generation && container.labels.release === app.release
+          ? container.disk
+          : this.machine.image(launch.image).disk
+      const lost = known.acknowledged.filter(one => newest.get(one.value) !== 'written')
+      assert.deepEqual(lost, [], `${name} lost what it had acknowledged`)
+    }
+    const awake = [...apps.all()].filter(one => one.state === 'awake')
+    assert.equal(
+      keeper.used,
+      awake.length * memory,
+      `memory is charged for other than ${awake.length} awake instances`,
+    )
+    for (const one of apps.all()) {
+      assert.deepEqual(one.load, { leases: 0, waiting: 0 }, `${one.name} has requests`)
+      assert.ok(one.state !== 'waking' && one.state !== 'falling-asleep', `${one.name} stays ${one.state}`)
+    }
+    for (const container of this.machine.containers.values()) {
+      if (container.state !== 'running') continue
+      assert.equal(
+        apps.find(container.labels.app)?.container,
+        container.id,
+        `${container.id} runs and nobody knows`,
+      )
+    }
+  }
+
+  #describe(): string {
+    return [...this.#host.apps.all()]
+      .map(one => `${one.name} ${one.state} ${JSON.stringify(one.load)}`)
+      .join(', ')
+  }
+}
