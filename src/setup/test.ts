@@ -32,7 +32,7 @@ export function readTestRequest(args: readonly string[], root: string): TestRequ
     else if (arg.endsWith('.ts')) patterns.push(arg)
     else flags.push(arg)
   }
-  if (patterns.length === 0) patterns.push('{src,runtimes,test}/**/*.test.ts')
+  if (patterns.length === 0) patterns.push('{src,runtimes,bench,test}/**/*.test.ts')
   const files = patterns.flatMap(pattern => {
     const found = globSync(pattern, {
       cwd: root,
