@@ -103,6 +103,16 @@ export class FakeMachine {
     return [...this.containers.values()].find(one => one.state === 'running' && addressOf(one) === address)
   }
 
+  /** An app's port: answers a good release's probe, never a silent one's. */
+  async ready(address: string, signal: AbortSignal): Promise<void> {
+    await this.turn(`probe ${address}`)
+    signal.throwIfAborted()
+    if (this.at(address)?.from.behaviour === 'good') return
+    const { promise, reject } = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    return promise
+  }
+
   create(spec: ContainerSpec): FakeContainer {
     if (this.find(spec.name)) throw new Error(`the name ${spec.name} is in use`)
     const from = this.image(spec.image)

@@ -40,8 +40,15 @@ export type Step =
   | { do: 'crash' }
   | { do: 'trouble'; fates: Fate[] }
 
+/** What a host is started on. */
+type Ground = {
+  data: string
+  machine: FakeMachine
+  clock: number
+}
+
 /** One run of Dormice, from its start to its crash. */
-class FakeHost {
+export class FakeHost {
   readonly store: Store
   readonly engine: FakeEngine
   readonly apps: Apps
@@ -49,7 +56,7 @@ class FakeHost {
   readonly crashed = Promise.withResolvers<'crashed'>()
   readonly deploying = new Set<string>()
 
-  constructor(world: World) {
+  constructor(world: Ground) {
     this.store = new Store(join(world.data, 'dormice.db'))
     this.engine = new FakeEngine(world.machine)
     const now = () => world.clock
@@ -62,7 +69,7 @@ class FakeHost {
       keeper: this.keeper,
       log: process.env.LIFECYCLE_LOG ? loud : silent,
       now,
-      ready: (upstream, _, signal) => world.ready(upstream.host, signal),
+      ready: (upstream, _, signal) => world.machine.ready(upstream.host, signal),
       starts: pLimit(2),
       url: app => `http://${app}.localhost`,
       deaths: new LRUCache({ max: 256 }),
@@ -75,6 +82,36 @@ class FakeHost {
     this.engine.cut()
     this.store[Symbol.dispose]()
     this.crashed.resolve('crashed')
+  }
+}
+
+/** A release whose image is on the engine; the store does not have it yet. */
+export function makeRelease(
+  store: Store,
+  machine: FakeMachine,
+  app: string,
+  behaviour: Behaviour,
+  disk?: Map<string, string>,
+): Release {
+  const number = store.nextRelease(app)
+  const image = releaseTag(store.hostId, app, number)
+  const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
+  machine.addImage(image, labels, behaviour, disk)
+  return {
+    app,
+    number,
+    createdAt: 0,
+    image,
+    spec: {
+      runtime: 'node',
+      command: ['run'],
+      port: 8080,
+      env: {},
+      confinement: 'confined',
+      state: 'keep',
+      settings: { memory, ...(behaviour === 'silent' ? { startTimeout: 1 } : {}) },
+      source: { kind: 'image', reference: 'test' },
+    },
   }
 }
 
@@ -177,33 +214,19 @@ export class World {
     await this.round([{ do: 'look' }])
     // Backoff of what has crashed is over.
     this.clock += 120_000
-    for (const name of names) await this.round([{ do: 'sleep', app: name }])
-    assert.deepEqual(
-      [...this.machine.containers.values()].map(one => `${one.name} ${one.state}`),
-      [],
-      'containers are left',
-    )
-    for (const name of names) {
-      const app = this.#host.store.app(name)
-      if (app?.deletedAt !== null) continue
-      await this.round([{ do: 'request', app: name, hold: 0, leaves: false }])
-    }
-    for (const name of names) await this.round([{ do: 'sleep', app: name }])
-    assert.deepEqual(
-      [...this.machine.containers.values()].map(one => `${one.name} ${one.state}`),
-      [],
-      'containers are left',
-    )
+    await this.#sleepAll()
+    const left = names.filter(name => this.#host.store.app(name)?.deletedAt === null)
+    await this.round(left.map(app => ({ do: 'request', app, hold: 0, leaves: false })))
+    await this.#sleepAll()
   }
 
-  /** The fake app's port: answers a good release's probe, never a silent one's. */
-  async ready(address: string, signal: AbortSignal): Promise<void> {
-    await this.machine.turn(`probe ${address}`)
-    signal.throwIfAborted()
-    if (this.machine.at(address)?.from.behaviour === 'good') return
-    const { promise, reject } = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    return promise
+  async #sleepAll(): Promise<void> {
+    await this.round(names.map(app => ({ do: 'sleep', app })))
+    assert.deepEqual(
+      [...this.machine.containers.values()].map(one => `${one.name} ${one.state}`),
+      [],
+      'containers are left',
+    )
   }
 
   /** Lets one turn after the other go on until the promise has settled and no turn is left. */
@@ -392,27 +415,8 @@ export class World {
   }
 
   #makeRelease(app: Name, behaviour: Behaviour): Release {
-    const { store } = this.#host
-    const number = store.nextRelease(app)
-    const image = releaseTag(store.hostId, app, number)
-    const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
-    this.machine.addImage(image, labels, behaviour, new Map([['release', `r${++this.#releases}`]]))
-    return {
-      app,
-      number,
-      createdAt: this.clock,
-      image,
-      spec: {
-        runtime: 'node',
-        command: ['run'],
-        port: 8080,
-        env: {},
-        confinement: 'confined',
-        state: 'keep',
-        settings: { memory, ...(behaviour === 'silent' ? { startTimeout: 1 } : {}) },
-        source: { kind: 'image', reference: 'test' },
-      },
-    }
+    const disk = new Map([['release', `r${++this.#releases}`]])
+    return makeRelease(this.#host.store, this.machine, app, behaviour, disk)
   }
 
   #releaseId(release: Release): string {

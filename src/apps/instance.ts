@@ -398,6 +398,8 @@ export class Instance implements Leasable, Keepable {
   }
 
   async #crashed(container: string, message: string, ranFor: number): Promise<void> {
+    // Nobody is sent to it any more.
+    this.#become('falling-asleep')
     const asleep = await this.#settle(container, 'crash').catch(() => undefined)
     const { now } = this.#context
     this.#failures = countFailure(this.#failures, ranFor)

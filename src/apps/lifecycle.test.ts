@@ -39,7 +39,7 @@ function explore(title: string, seed: number, steps: fc.WeightedArbitrary<Step>[
         await world.finish()
       },
     )
-    const runs = Number(process.env.LIFECYCLE_RUNS ?? 150)
+    const runs = Number(process.env.LIFECYCLE_RUNS ?? 25)
     await fc.assert(property, {
       seed: Number(process.env.LIFECYCLE_SEED ?? seed),
       numRuns: runs,

@@ -41,6 +41,11 @@ test('the trial of a release that was never promoted is removed', () => {
   assert.equal(judge(container(6, 'running'), app), 'remove')
 })
 
+test('a trial whose start came so late that the app had reached its generation by another way is removed', () => {
+  const late = container(5, 'running')
+  assert.equal(judge({ ...late, labels: { ...late.labels, release: 2 } }, app), 'remove')
+})
+
 test('a container that never ran holds nothing and is removed', () => {
   assert.equal(judge(container(5, 'created'), app), 'remove')
 })

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as immediate } from 'node:timers/promises'
+import type { Problem } from '../problem.ts'
+import { type Behaviour, FakeMachine } from './fake-engine.ts'
+import { FakeHost, makeRelease } from './fake-world.ts'
+
+/** A host with apps on a fake engine whose steps can be held: the one whose name matches waits until it is let go. */
+class Stage {
+  readonly data = mkdtempSync(join(tmpdir(), 'dormice-stage-'))
+  readonly machine: FakeMachine
+  clock = 1_000_000
+  host: FakeHost
+  readonly steps: string[] = []
+  #held: { pattern: RegExp; reached: () => void; go: Promise<void> } | undefined
+
+  constructor(t: TestContext, apps: readonly string[]) {
+    this.machine = new FakeMachine(
+      async what => {
+        this.steps.push(what)
+        const held = this.#held
+        if (!held?.pattern.test(what)) return
+        this.#held = undefined
+        held.reached()
+        await held.go
+      },
+      (container, code) => this.host.apps.died(container, code),
+    )
+    this.host = new FakeHost(this)
+    for (const app of apps) this.deploy(app)
+    t.after(() => {
+      this.host.store[Symbol.dispose]()
+      rmSync(this.data, { recursive: true, force: true })
+    })
+  }
+
+  /** Makes the app run a release at once. */
+  deploy(app: string, behaviour: Behaviour = 'good') {
+    const { store, apps } = this.host
+    store.createApp(app, this.clock)
+    store.promote(makeRelease(store, this.machine, app, behaviour))
+    return apps.instance(app)
+  }
+
+  app(name: string) {
+    return this.host.apps.get(name)
+  }
+
+  /** Holds the next step that matches; resolves once it is reached, with what lets it go on. */
+  async hold(pattern: RegExp, begin: () => unknown): Promise<() => void> {
+    const { promise: go, resolve } = Promise.withResolvers<void>()
+    const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+    this.#held = { pattern, reached: reach, go }
+    begin()
+    await reached
+    return resolve
+  }
+
+  /** A request that writes a file. */
+  async write(name: string, file: string): Promise<void> {
+    const lease = await this.app(name).acquire(new AbortController().signal)
+    this.machine.at(lease.upstream.host)?.disk.set(file, 'written')
+    lease.release()
+  }
+
+  async read(name: string): Promise<string[]> {
+    const lease = await this.app(name).acquire(new AbortController().signal)
+    const disk = this.machine.at(lease.upstream.host)?.disk
+    lease.release()
+    return [...(disk?.keys() ?? [])]
+  }
+
+  containersOf(name: string) {
+    return [...this.machine.containers.values()].filter(one => one.labels.app === name)
+  }
+
+  async crash(): Promise<void> {
+    this.host.crash()
+    this.host = new FakeHost(this)
+    await this.host.apps.reconcile()
+  }
+}
+
+test('a container that a snapshot superseded is never run again, though its removal failed', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  // stop and commit work, removing does not.
+  stage.machine.fates = ['ok', 'ok', 'before', 'ok']
+  await assert.rejects(stage.app('a').sleep('manual'))
+  await stage.write('a', 'two')
+  await stage.crash()
+  assert.deepEqual(await stage.read('a'), ['one', 'two'])
+})
+
+test('a container that could not be committed is what wakes next, and a host that crashed meanwhile adopts it', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  stage.machine.fates = ['ok', 'before', 'ok']
+  await assert.rejects(stage.app('a').sleep('manual'))
+  const [container] = stage.containersOf('a')
+  await stage.write('a', 'two')
+  await stage.crash()
+  assert.deepEqual(await stage.read('a'), ['one', 'two'])
+  assert.equal(stage.app('a').container, container?.id)
+})
+
+test('an app whose stop got no answer goes on running with its files', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  stage.machine.fates = ['before', 'ok']
+  await assert.rejects(stage.app('a').sleep('manual'))
+  assert.deepEqual(await stage.read('a'), ['one'])
+  assert.equal(stage.containersOf('a')[0]?.runs, 1)
+})
+
+test('a wake whose answer was lost does not keep the next one from waking', async t => {
+  const stage = new Stage(t, ['a'])
+  stage.machine.fates = ['ok', 'after', 'before']
+  await assert.rejects(stage.app('a').wake())
+  stage.machine.fates = []
+  await stage.write('a', 'one')
+  assert.deepEqual(await stage.read('a'), ['one'])
+})
+
+test('while an app that died is put to sleep, nobody is sent to it', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  const [container] = stage.containersOf('a')
+  const go = await stage.hold(/^commit/, () => stage.machine.end(container!.id, 1, true))
+  assert.equal(stage.app('a').lease(), undefined)
+  const read = stage.read('a')
+  go()
+  assert.deepEqual(await read, ['one'])
+})
+
+test('memory of an app that did not become ready is not given away before it is stopped', async t => {
+  const stage = new Stage(t, [])
+  stage.deploy('a', 'silent')
+  let failed: Promise<unknown> | undefined
+  const go = await stage.hold(/^stop/, () => {
+    failed = assert.rejects(stage.app('a').wake())
+  })
+  assert.equal(stage.host.keeper.used, 100 * 1024 * 1024)
+  go()
+  await failed
+  assert.equal(stage.host.keeper.used, 0)
+})
+
+test('a wake that waits for memory goes on when another app, woken by hand, has nothing to do', async t => {
+  const stage = new Stage(t, ['a', 'b', 'c'])
+  await stage.app('a').wake()
+  const lease = stage.app('a').lease()
+  let woken: Promise<void> | undefined
+  const go = await stage.hold(/^probe/, () => {
+    woken = stage.app('b').wake()
+  })
+  const third = stage.app('c').wake()
+  await immediate()
+  go()
+  await Promise.all([woken, third])
+  assert.deepEqual([stage.app('a').state, stage.app('c').state], ['awake', 'awake'])
+  lease?.release()
+})
+
+test('a request that waited for memory until its time was over is told that it was memory', async t => {
+  const stage = new Stage(t, ['a', 'b', 'c'])
+  stage.host.store.setSettings('c', { wakeTimeout: 10 })
+  stage.app('c').settingsChanged()
+  const leases = await Promise.all(
+    ['a', 'b'].map(name => stage.app(name).acquire(new AbortController().signal)),
+  )
+  const alive = setInterval(() => undefined, 5)
+  await assert.rejects(
+    stage.read('c'),
+    (error: Problem) => error.code === 'no_memory' && error.status === 503,
+  )
+  clearInterval(alive)
+  for (const lease of leases) lease.release()
+})
+
+test('a deploy that fails at the engine leaves no trial behind', async t => {
+  const stage = new Stage(t, ['a'])
+  const release = makeRelease(stage.host.store, stage.machine, 'a', 'good')
+  let deployed: Promise<unknown> | undefined
+  const go = await stage.hold(/^create/, () => {
+    deployed = assert.rejects(stage.app('a').replace(release, { fresh: true }))
+  })
+  // It starts and the answer is lost; that it could not be removed at once either.
+  stage.machine.fates = ['after', 'before']
+  go()
+  await deployed
+  assert.deepEqual(stage.containersOf('a'), [])
+})
+
+test('clearing up after a crash does not take the image that a sleep is just making', async t => {
+  const stage = new Stage(t, ['a'])
+  let clearing: Promise<void> | undefined
+  const list = await stage.hold(/^list images/, () => {
+    clearing = stage.host.apps.reconcile()
+  })
+  await stage.write('a', 'one')
+  let asleep: Promise<unknown> | undefined
+  const commit = await stage.hold(/^answer commit/, () => {
+    asleep = stage.app('a').sleep('manual')
+  })
+  // The image is there, and the store does not know it yet.
+  list()
+  await immediate()
+  await immediate()
+  commit()
+  await asleep
+  await clearing
+  assert.deepEqual(await stage.read('a'), ['one'])
+})
+
+test('who deletes an app that is being deleted waits for that, for a second deletion could meet the app that comes after', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'old')
+  stage.steps.length = 0
+  await Promise.all([stage.host.apps.delete('a'), stage.host.apps.delete('a')])
+  assert.equal(stage.steps.filter(step => step.startsWith('list images')).length, 1)
+  stage.deploy('a')
+  assert.deepEqual(await stage.read('a'), [])
+})
