@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { pack } from 'tar-stream'
@@ -194,6 +196,26 @@ describe('deploying', () => {
     assert.match(answer.body, /image_not_found/)
     assert.match(answer.body, /no-such-image-here/)
     assert.equal((await host.api('GET', '/v1/apps/missing')).status, 404)
+  })
+
+  test('a reference that leaves its place in the engine’s API reaches nobody, and the host lives on', async t => {
+    // The engine redirects `/images/..//host/x` to `//host/x`, and its client would follow.
+    const visits: string[] = []
+    const stranger = createServer((request, response) => {
+      visits.push(request.url ?? '')
+      response.end('{}')
+    })
+    await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
+    t.after(() => stranger.close())
+    const { port } = stranger.address() as AddressInfo
+    for (const image of [`..//127.0.0.1:${port}`, '../containers']) {
+      const answer = await host.api('POST', '/v1/apps/curious/releases', { image })
+      assert.equal(answer.status, 400)
+      assert.equal(answer.headers['content-type'], 'application/problem+json')
+      assert.equal(JSON.parse(answer.body).code, 'invalid_image_reference')
+    }
+    assert.deepEqual(visits, [])
+    assert.equal((await host.visit('dormice', '/healthz')).status, 200)
   })
 
   test('an upload that fits no runtime lists what was looked for', async () => {

@@ -11,6 +11,7 @@ import type { Release, ReleaseSpec } from '../store/records.ts'
 import { type Builder, build, buildFromImage } from './build.ts'
 import { BuildLog, buildLogPath } from './build-log.ts'
 import { detectPlan } from './detect.ts'
+import { checkImageReference } from './image-reference.ts'
 import type { Manifest } from './manifest.ts'
 import type { Plan } from './runtime.ts'
 import { receiveUpload } from './upload/receive.ts'
@@ -100,6 +101,7 @@ export class Deployer {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<Release> {
+    checkImageReference(reference)
     using _turn = this.#begin(app)
     await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async ({ tag, labels }, log) => {
