@@ -138,4 +138,25 @@ describe('an app sleeps with every file that it wrote', () => {
     }
     assert.equal((await host.visit('secretive')).body, 'hunter2-planted')
   })
+
+  test('a variable that is removed while its app is awake is in no image either, and one of the image is back', async () => {
+    await host.deployText(
+      'forgetful',
+      'main.js',
+      "import { writeFileSync } from 'node:fs'; export default { fetch: () => { writeFileSync('written', 'x'); return new Response(process.env.LANG) } }",
+    )
+    const set = (key: string, value: string) => host.api('PUT', `/v1/apps/forgetful/env/${key}`, { value })
+    await set('API_KEY', 'hunter2-removed')
+    await set('LANG', 'tlh')
+    await host.api('POST', '/v1/apps/forgetful/restart')
+    assert.equal((await host.visit('forgetful')).body, 'tlh')
+    for (const key of ['API_KEY', 'LANG']) await host.api('DELETE', `/v1/apps/forgetful/env/${key}`)
+    await host.sleep('forgetful')
+    const { snapshots } = (await host.api('GET', '/v1/apps/forgetful/snapshots')).json
+    assert.ok(snapshots.length > 0)
+    for (const { image } of snapshots) {
+      assert.doesNotMatch(JSON.stringify(await host.inspectImage(image)), /hunter2-removed/)
+    }
+    assert.equal((await host.visit('forgetful')).body, 'C.UTF-8')
+  })
 })

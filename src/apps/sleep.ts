@@ -47,7 +47,7 @@ export async function fallAsleep(
 /** Steps 5 to 7; undefined when nothing changed on the disk. */
 async function commit(
   { engine, store, now }: Context,
-  { app, release, env }: Launch,
+  { app, release }: Launch,
   container: string,
   reason: SnapshotReason,
 ): Promise<Snapshot | undefined> {
@@ -62,7 +62,6 @@ async function commit(
       generation: app.generation + 1,
       release: release.number,
     },
-    secrets: Object.keys(env),
   })
   if (!image) return undefined
   const snapshot: Snapshot = {

@@ -97,6 +97,7 @@ function containerSpec({ config, store, url }: Context, launch: Launch): Contain
       DORMICE_APP: app.name,
       DORMICE_URL: url(app.name),
     },
+    secrets: Object.keys(env),
     limits: { memory, cpu, pids, tmp: tmpBytes },
     confinement: release.spec.confinement,
     grace: graceSeconds,

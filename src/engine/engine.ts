@@ -58,6 +58,8 @@ export type ContainerSpec = {
   /** Argument vector; replaces the image's entrypoint and command. */
   command: readonly string[]
   env: Readonly<Record<string, string>>
+  /** Names of those variables whose values no image made of the container may hold. */
+  secrets?: readonly string[]
   limits: Limits
   confinement: Confinement
   /** Named volume mounted read-write, outside of what a commit keeps: name and path in the container. */
@@ -146,13 +148,9 @@ export interface Engine {
 
   /**
    * Makes an image of a stopped container under an immutable tag; undefined, and no image, when its disk has
-   * nothing that its image has not. `secrets` are names of environment variables whose values are kept out of
-   * the image.
+   * nothing that its image has not. The values of the secrets it was created with are kept out of the image.
    */
-  commit(
-    id: string,
-    options: { tag: string; labels: Labels; secrets: readonly string[] },
-  ): Promise<Image | undefined>
+  commit(id: string, options: { tag: string; labels: Labels }): Promise<Image | undefined>
   /**
    * Makes an image of a container that never ran under an immutable tag, so that its first instance changes
    * nothing by starting.

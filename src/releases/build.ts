@@ -149,7 +149,7 @@ async function buildInContainer(
       if (builder.caBundle !== undefined) await engine.put(id, '/cache', await caTar(builder.caBundle))
       await runBuild(engine, id, log, signal)
     }
-    const image = await engine.commit(id, { tag: job.tag, labels: job.labels, secrets: [] })
+    const image = await engine.commit(id, { tag: job.tag, labels: job.labels })
     if (!image) throw new Error(`the build of ${job.tag} left no files`)
     return image
   } finally {

@@ -10,7 +10,8 @@ import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
 import { linesOf, ProgressError, readProgress } from './progress.ts'
-import { holdsSecret, scrub } from './scrub.ts'
+import { scrub } from './scrub.ts'
+import { holdsSecret, secretsOf, withoutSecrets } from './secrets.ts'
 
 export async function get(docker: Docker, reference: string): Promise<Image> {
   const info = await inspect(docker, reference)
@@ -74,18 +75,20 @@ export async function remove(docker: Docker, reference: string): Promise<void> {
 export async function commit(
   docker: Docker,
   id: string,
-  { tag, labels, secrets }: { tag: string; labels: Labels; secrets: readonly string[] },
+  { tag, labels }: { tag: string; labels: Labels },
 ): Promise<Image | undefined> {
-  const base = (await bounded('look at container', 20_000, () => docker.getContainer(id).inspect())).Image
-  const before = layersOf(await inspect(docker, base))
-  await commitOnly(docker, id, tag, labels, secrets)
+  const container = await bounded('look at container', 20_000, () => docker.getContainer(id).inspect())
+  const base = await inspect(docker, container.Image)
+  const before = layersOf(base)
+  const secrets = secretsOf(container.Config.Labels)
+  await commitOnly(docker, id, tag, labels, withoutSecrets(secrets, base.Config?.Env ?? []))
   const committed = await inspect(docker, tag)
   const after = layersOf(committed)
   if (after === before) {
     await remove(docker, tag)
     return undefined
   }
-  if (holdsSecret(committed, secrets)) await scrub(docker, committed, tag)
+  if (holdsSecret(committed, container.Config.Env, secrets)) await scrub(docker, committed, tag)
   const image = await get(docker, tag)
   if (after !== before + 1 || image.layers !== after) {
     throw new Error(`commit of ${tag}: ${image.layers} layers on top of ${before}, where one more is right`)
@@ -114,11 +117,11 @@ async function commitOnly(
   id: string,
   tag: string,
   labels: Labels,
-  secrets: readonly string[],
+  env: readonly string[],
 ): Promise<void> {
   const [repo, name] = split(tag)
   const changes = [
-    ...secrets.map(key => `ENV ${key}=`),
+    ...env,
     ...Object.entries(writeLabels(labels)).map(([key, value]) => `LABEL "${key}"="${value}"`),
   ]
   // dockerode would send the options as query and body both; the body is the image's whole config.

@@ -6,19 +6,6 @@ import { bounded } from './client.ts'
 import { readProgress } from './progress.ts'
 
 /**
- * Engines before 26 write the whole configuration of the committed container, environment and all, into the
- * image beside its own (`container_config`), where no `ENV KEY=` of the commit reaches it. True when a secret's
- * value is there.
- */
-export function holdsSecret(image: Docker.ImageInspectInfo, secrets: readonly string[]): boolean {
-  const env: readonly string[] = [...(image.ContainerConfig?.Env ?? []), ...(image.Config?.Env ?? [])]
-  return env.some(entry => {
-    const [key = '', ...value] = entry.split('=')
-    return secrets.includes(key) && value.join('=') !== ''
-  })
-}
-
-/**
  * Puts an image in the place of another: the same layers and configuration, without what the engine noted about
  * the container it came from. The tag moves to it. It is loaded from an archive that names the layers and leaves
  * their files out, which the engine takes from its own store.

@@ -1,6 +1,7 @@
 import type { ContainerCreateOptions } from 'dockerode'
 import type { ContainerSpec } from '../engine.ts'
 import { writeLabels } from './labels.ts'
+import { secretsLabel } from './secrets.ts'
 
 /** Capabilities of the engine's default set that no hosted image gets: raw sockets, device nodes, chroot, audit. */
 const deniedToImages = ['NET_RAW', 'MKNOD', 'SYS_CHROOT', 'AUDIT_WRITE']
@@ -20,7 +21,7 @@ export function containerOptions(spec: ContainerSpec, network: string): Containe
   return {
     name: spec.name,
     Image: spec.image,
-    Labels: writeLabels(spec.labels),
+    Labels: { ...writeLabels(spec.labels), ...secretsLabel(spec.secrets ?? []) },
     Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
     Entrypoint: [program],
     Cmd: args,
