@@ -134,7 +134,9 @@ export class FakeMachine {
 
   run(id: string): void {
     const container = this.container(id)
-    if (container.state === 'running') throw new Error(`${id} is already running`)
+    if (container.state === 'running' || container.state === 'paused') {
+      throw new Error(`${id} is ${container.state} already`)
+    }
     container.state = 'running'
     container.runs++
     container.exit = Promise.withResolvers()
@@ -144,7 +146,7 @@ export class FakeMachine {
 
   end(id: string, code: number, died: boolean): void {
     const container = this.containers.get(id)
-    if (container?.state !== 'running') return
+    if (container?.state !== 'running' && container?.state !== 'paused') return
     container.state = 'exited'
     container.died = died
     container.exit.resolve({ code, oomKilled: false })

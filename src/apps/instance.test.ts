@@ -116,6 +116,16 @@ test('an app whose stop got no answer goes on running with its files', async t =
   assert.equal(stage.containersOf('a')[0]?.runs, 1)
 })
 
+test('a leftover that cannot run again wakes from its image, and the request does not notice', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  stage.machine.fates = ['before', 'ok']
+  await assert.rejects(stage.app('a').sleep('manual'))
+  // Somebody paused it, and the engine does not start a paused container.
+  stage.containersOf('a')[0]!.state = 'paused'
+  assert.deepEqual(await stage.read('a'), ['one'])
+})
+
 test('a wake whose answer was lost does not keep the next one from waking', async t => {
   const stage = new Stage(t, ['a'])
   stage.machine.fates = ['ok', 'after', 'before']

@@ -267,14 +267,14 @@ export class Instance implements Leasable, Keepable {
     return this.#waking
   }
 
-  async #wakeNow(asked = performance.now()): Promise<void> {
+  /** @param again whether a failure that only a look at the engine can explain is tried again */
+  async #wakeNow(asked = performance.now(), again = true): Promise<void> {
     if (this.#state === 'awake') return
     const { store, keeper } = this.#context
     if (this.#deleted) throw problems.unknownApp(this.name)
     const launch = store.launch(this.name)
     if (!launch) throw problems.noRelease(this.name)
     this.#settings = effectiveSettings(this.#context.config, launch.app.settings, launch.release.spec)
-    const sure = !this.#unsure
     this.#become('waking')
     try {
       const left = await this.#leftover()
@@ -286,7 +286,7 @@ export class Instance implements Leasable, Keepable {
     } catch (error) {
       const problem = await this.#wakeFailed(error)
       // The engine may have refused it for a container that a step left which was given up before.
-      if (sure && this.#unsure && !(error instanceof EngineUnavailable)) return this.#wakeNow(asked)
+      if (again && this.#unsure && !(error instanceof EngineUnavailable)) return this.#wakeNow(asked, false)
       throw problem
     }
   }
@@ -307,6 +307,10 @@ export class Instance implements Leasable, Keepable {
     const found = await starts(async () => {
       await engine.run(left.id)
       return engine.container(left.id)
+    }).catch(async error => {
+      // It may be one that cannot run again (it was paused); then its image can.
+      if (!(error instanceof EngineUnavailable)) await this.#settle(left.id, 'recovery')
+      throw error
     })
     return awaitReady(this.#context, launch, found)
   }
