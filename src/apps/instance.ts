@@ -7,11 +7,11 @@ import type { Context } from './context.ts'
 import type { Keepable } from './keeper.ts'
 import type { Leasable, Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
-import { containerName } from './naming.ts'
 import * as problems from './problems.ts'
-import { judge } from './recovery.ts'
+import { findLeftover } from './recovery.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
+import { WaitedTooLong, Waiting } from './waiting.ts'
 import { awaitReady, joinLines, type Running, StartFailed, wake } from './wake.ts'
 
 export type State = 'asleep' | 'waking' | 'awake' | 'falling-asleep' | 'crashed' | 'lost'
@@ -37,7 +37,7 @@ export class Instance implements Leasable, Keepable {
    * after a step whose outcome is not known. Who needs to know looks first.
    */
   #unsure = true
-  #waiting = 0
+  readonly #waiting = new Waiting()
   #waking: Promise<void> | undefined
   #waitsForMemory = false
   #failures = 0
@@ -62,7 +62,7 @@ export class Instance implements Leasable, Keepable {
 
   /** Requests that run and requests that wait for a wake. */
   get load(): { leases: number; waiting: number } {
-    return { leases: this.#running?.leases.out ?? 0, waiting: this.#waiting }
+    return { leases: this.#running?.leases.out ?? 0, waiting: this.#waiting.count }
   }
 
   get idle(): boolean {
@@ -101,23 +101,19 @@ export class Instance implements Leasable, Keepable {
   async acquire(signal: AbortSignal): Promise<Lease> {
     const at = this.lease()
     if (at) return at
-    const { maxWaiting, wakeTimeout } = this.#settings
-    if (this.#waiting >= maxWaiting) throw problems.queueFull(this.name, maxWaiting)
-    this.#waiting++
-    const deadline = AbortSignal.timeout(wakeTimeout)
-    const given = AbortSignal.any([signal, deadline])
+    const { maxWaiting: max, wakeTimeout: timeout } = this.#settings
+    if (this.#waiting.count >= max) throw problems.queueFull(this.name, max)
     try {
-      for (;;) {
-        await unlessAborted(given, this.#wakeOrWait())
-        const lease = this.lease()
-        if (lease) return lease
-      }
+      return await this.#waiting.until(
+        () => this.lease(),
+        () => this.#wakeOrWait(),
+        { signal, timeout },
+      )
     } catch (error) {
-      if (!deadline.aborted || signal.aborted) throw error
-      throw this.#waitsForMemory ? problems.noMemory() : problems.wakeTimeout(this.name, wakeTimeout)
+      if (!(error instanceof WaitedTooLong)) throw error
+      throw this.#waitsForMemory ? problems.noMemory() : problems.wakeTimeout(this.name, timeout)
     } finally {
-      this.#waiting--
-      if (this.#waiting === 0) this.#context.keeper.poke()
+      if (this.#waiting.count === 0) this.#context.keeper.poke()
     }
   }
 
@@ -217,7 +213,6 @@ export class Instance implements Leasable, Keepable {
       this.#unsure = true
       const left = await this.#leftover()
       if (!left) return
-      this.#context.log.info('container_found', { app: this.name, state: left.state })
       if (left.state === 'running') await this.#wakeNow()
       else await this.#settle(left.id, 'recovery')
     })
@@ -337,23 +332,12 @@ export class Instance implements Leasable, Keepable {
       : problems.wakeFailed(this.name, error)
   }
 
-  /**
-   * The container that holds the app's newest data although this instance does not run it; looked for only
-   * where there may be one. One that holds nothing that is needed is removed.
-   */
+  /** The container that holds the app's newest data although this instance does not run it, if there is one. */
   async #leftover(): Promise<Container | undefined> {
     if (!this.#unsure) return undefined
-    const { engine, store, log } = this.#context
-    const found = await engine.container(containerName(store.hostId, this.name)).catch(error => {
-      if (error instanceof NotFound) return undefined
-      throw error
-    })
-    const verdict = found && judge(found, store.app(this.name))
-    if (verdict === 'adopt' || verdict === 'finish') return found
-    if (found) log.info('container_superseded', { app: this.name, container: found.id, verdict })
-    if (found && verdict === 'remove') await engine.remove(found.id)
-    this.#unsure = false
-    return undefined
+    const left = await findLeftover(this.#context, this.name)
+    if (!left) this.#unsure = false
+    return left
   }
 
   async #fallAsleep(
@@ -362,7 +346,7 @@ export class Instance implements Leasable, Keepable {
   ): Promise<Snapshot | undefined> {
     if (this.#running) {
       // A request came in between the keeper's choice and now.
-      if ((reason === 'idle' || reason === 'memory') && this.load.leases + this.#waiting > 0)
+      if ((reason === 'idle' || reason === 'memory') && this.load.leases + this.#waiting.count > 0)
         throw problems.sleepCancelled(this.name)
       const outcome = await this.#drainLeases({ ...options, timeout: drainTimeout })
       if (outcome === 'cancelled') throw problems.sleepCancelled(this.name)
@@ -473,14 +457,4 @@ export class Instance implements Leasable, Keepable {
   #isCrashed({ message, lastLines, retryAt }: Failure): Problem {
     return problems.appCrashed(this.name, message, lastLines, retryAt - this.#context.now())
   }
-}
-
-/** Resolves or rejects with the promise, or rejects with the signal's reason when that comes first. */
-function unlessAborted(signal: AbortSignal, promise: Promise<void>): Promise<void> {
-  const { promise: result, resolve, reject } = Promise.withResolvers<void>()
-  const stop = () => reject(signal.reason)
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, { once: true })
-  promise.then(resolve, reject)
-  return result.finally(() => signal.removeEventListener('abort', stop))
 }

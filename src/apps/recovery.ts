@@ -1,5 +1,7 @@
-import type { Container } from '../engine/engine.ts'
+import { type Container, NotFound } from '../engine/engine.ts'
 import type { App } from '../store/records.ts'
+import type { Context } from './context.ts'
+import { containerName } from './naming.ts'
 
 /**
  * What is to become of an app's container that was found on the engine, after a crash of the host or of a
@@ -22,4 +24,24 @@ export function judge(container: Container, app: App | undefined): Verdict {
   if (container.labels.release !== app.release) return 'remove'
   if (container.state === 'created') return 'remove'
   return container.state === 'running' ? 'adopt' : 'finish'
+}
+
+/**
+ * Looks for a container of an app that nobody knows of, and gives it back if it holds the app's newest data. One
+ * that holds nothing that is needed is removed.
+ */
+export async function findLeftover(
+  { engine, store, log }: Pick<Context, 'engine' | 'store' | 'log'>,
+  app: string,
+): Promise<Container | undefined> {
+  const found = await engine.container(containerName(store.hostId, app)).catch(error => {
+    if (error instanceof NotFound) return undefined
+    throw error
+  })
+  if (!found) return undefined
+  const verdict = judge(found, store.app(app))
+  log.info('container_found', { app, container: found.id, state: found.state, verdict })
+  if (verdict === 'adopt' || verdict === 'finish') return found
+  if (verdict === 'remove') await engine.remove(found.id)
+  return undefined
 }

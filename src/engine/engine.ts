@@ -130,7 +130,8 @@ export interface Engine {
   wait(id: string, signal?: AbortSignal): Promise<Exit>
   /** Kills if need be and removes, with its anonymous volumes. No error when it is gone already. */
   remove(id: string): Promise<void>
-  container(id: string): Promise<Container>
+  /** By id or by name. */
+  container(reference: string): Promise<Container>
   /** All containers of this host, in any state. */
   containers(): Promise<Container[]>
   /**
