@@ -13,14 +13,15 @@ import { Apps } from './apps/apps.ts'
 import type { Context } from './apps/context.ts'
 import { Keeper } from './apps/keeper.ts'
 import { ready } from './apps/ready.ts'
-import type { Config } from './config.ts'
-import { createEdge } from './edge/edge.ts'
+import { type Config, ConfigError } from './config.ts'
+import { createEdge, type Edge } from './edge/edge.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
 import { createLog, type Log } from './log.ts'
 import { packageRoot } from './paths.ts'
 import { messageOf } from './problem.ts'
 import type { Builder } from './releases/build.ts'
 import { Deployer } from './releases/deploy.ts'
+import { lockFolder } from './store/lock.ts'
 import { Store } from './store/store.ts'
 
 /** How often the keeper looks for idle instances, ms. */
@@ -44,8 +45,10 @@ export type Host = AsyncDisposable & {
   url: string
   /** File with the admin token. */
   tokenFile: string
-  /** True when this start made the data folder's database. */
-  first: boolean
+  /** True until a first app was deployed for its user to look at. */
+  isNew: boolean
+  /** That first app is there: no later start deploys one. */
+  welcomed(): void
   appUrl(app: string): string
 }
 
@@ -55,6 +58,9 @@ export const version: string = JSON.parse(readFileSync(join(packageRoot, 'packag
 /**
  * The composition root: builds everything by hand, starts it, and stops it when disposed of. Resolves when the
  * edge listens.
+ *
+ * @throws {FolderInUse} another host runs on the data folder
+ * @throws {ConfigError} the address cannot be had
  */
 export async function startHost({
   config,
@@ -63,9 +69,9 @@ export async function startHost({
   log = createLog(),
 }: HostOptions): Promise<Host> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
-  const file = join(config.data, 'dormice.db')
-  const first = !existsSync(file)
-  const store = new Store(file)
+  await using stack = new AsyncDisposableStack()
+  stack.use(lockFolder(join(config.data, 'lock')))
+  const store = stack.use(new Store(join(config.data, 'dormice.db')))
   const tokenFile = ensureAdminToken(store, config.data)
   // What an earlier run was still receiving.
   await rm(join(config.data, 'uploads'), { recursive: true, force: true })
@@ -97,25 +103,45 @@ export async function startHost({
 
   const stopping = new AbortController()
   const watching = watch(context, apps, stopping.signal)
+  stack.defer(() => {
+    stopping.abort()
+    return watching
+  })
   // An engine that is down, or an app that is slow to answer, does not keep the others from being served.
   await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
-  port = (await edge.listen(config.listen)).port
+  port = await listen(edge, config)
+  stack.defer(() => sleepAll(context, apps))
+  stack.use(edge)
   const sweeping = setInterval(() => context.keeper.sweep(), sweepInterval)
+  stack.defer(() => clearInterval(sweeping))
   log.info('listening', { address: config.listen.host, port, domain: config.domain })
 
+  const running = stack.move()
   return {
     url: context.url('dormice'),
     tokenFile,
-    first,
+    isNew: store.isNew,
+    welcomed: () => store.welcomed(),
     appUrl: context.url,
-    async [Symbol.asyncDispose]() {
-      clearInterval(sweeping)
-      stopping.abort()
-      await edge.close()
-      await sleepAll(context, apps)
-      await watching
-      store[Symbol.dispose]()
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** Begins to serve; the port that it got. @throws {ConfigError} when the address cannot be had */
+async function listen(edge: Edge, { listen: address }: Config): Promise<number> {
+  try {
+    return (await edge.listen(address)).port
+  } catch (error) {
+    const reasons: Record<string, string> = {
+      EADDRINUSE: 'something else listens there already',
+      EADDRNOTAVAIL: 'this machine does not have that address',
+      EACCES: 'it is not for this user',
+    }
+    const reason = reasons[String((error as { code?: unknown }).code)]
+    if (reason === undefined) throw error
+    throw new ConfigError(
+      `DORMICE_LISTEN="${address.host}:${address.port}" cannot be used: ${reason}; accepted: a free address and port`,
+    )
   }
 }
 

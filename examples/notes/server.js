@@ -43,7 +43,7 @@ const server = createServer(async (request, response) => {
     json(response, 404, { error: 'there are /, /notes and /notes/:id' })
   }
 })
-server.listen(process.env.PORT ?? 8080, '0.0.0.0')
+server.listen(process.env.PORT ?? 8080, '0.0.0.0', () => console.log(`${list.all().length} notes so far`))
 
 /** The note of a request, '' when there is none, undefined when it is too long. */
 async function readText(request) {

@@ -5,6 +5,7 @@ import { caBundlePath } from '../setup/images/machine-ca.ts'
 import type { RuntimeImages } from '../setup/images/runtime-images.ts'
 import { interruptible } from './interrupt.ts'
 import { dataFolders } from './target.ts'
+import { remark } from './terminal.ts'
 import { Interrupted } from './usage-error.ts'
 
 /** The host's configuration from the environment. @throws {ConfigError} */
@@ -28,6 +29,7 @@ export async function runHost(
     await using host = await startHost({ config, runtimes, caBundle: caBundlePath(), log })
     await ready(host)
     await stopped
+    remark('Putting every app to sleep …')
   }).catch(error => {
     // It was asked to end, and it did.
     if (!(error instanceof Interrupted)) throw error

@@ -12,6 +12,7 @@ async function call(method, path) {
   if (response.status === 401) {
     sessionStorage.removeItem('token')
     askForToken()
+    throw new Error('This token is not accepted.')
   }
   const answer = await response.json()
   if (!response.ok) throw new Error(answer.detail)

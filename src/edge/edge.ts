@@ -162,7 +162,10 @@ export function createEdge({
   server.on('request', onRequest)
   server.on('checkContinue', onControlContinue)
   server.on('upgrade', onUpgrade)
-  server.on('error', error => log.error('edge_listen_failed', { error }))
+  server.on('error', error => {
+    // One of `listen` is its caller's.
+    if (server.listening) log.error('edge_failed', { error })
+  })
   server.on('connect', (_, socket: Socket) => {
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })

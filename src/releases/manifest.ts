@@ -92,6 +92,6 @@ export const Manifest = AppSettings.extend({
   state: z
     .enum(['keep', 'discard'])
     .optional()
-    .describe('Whether the files that the app writes are kept across sleeps and deploys.'),
+    .describe('Whether the files that the app writes are kept across sleeps, or dropped at each.'),
 }).strict()
 export type Manifest = z.infer<typeof Manifest>

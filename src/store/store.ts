@@ -42,6 +42,17 @@ export class Store implements Disposable {
     this.#database.close()
   }
 
+  /** True until {@link welcomed}, in a folder without any app. */
+  get isNew(): boolean {
+    const welcomed = this.#db.select().from(meta).where(eq(meta.key, 'welcomed')).get()
+    return welcomed === undefined && this.apps().length === 0
+  }
+
+  /** The first app was deployed for its user to look at. */
+  welcomed(): void {
+    this.#db.insert(meta).values({ key: 'welcomed', value: 'true' }).onConflictDoNothing().run()
+  }
+
   /** SQLite's own word on when a write is on disk: 2 is FULL. */
   get synchronous(): unknown {
     return this.#database.pragma('synchronous', { simple: true })

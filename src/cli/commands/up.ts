@@ -19,17 +19,18 @@ async function up(): Promise<void> {
   const { images } = await prepare()
   const { createLog, quiet } = await import('../../log.ts')
   await runHost(config, images, quiet(createLog()), async host => {
-    if (host.first) await deployHello(host.url, host.tokenFile)
+    const first = host.isNew && (await deployHello(host.url, host.tokenFile))
+    if (first) host.welcomed()
     print('')
     print(`Dormice is up.   ${host.url}  (dashboard and API)`)
-    if (host.first) print(`A first app:     ${host.appUrl('hello')}`)
+    if (first) print(`A first app:     ${host.appUrl('hello')}`)
     print(`Admin token in:  ${host.tokenFile}`)
     print('Ctrl-C puts every app to sleep and stops.')
   })
 }
 
-/** The first app, so that there is something to look at; a host without it is a host all the same. */
-async function deployHello(url: string, tokenFile: string): Promise<void> {
+/** The first app, so that there is something to look at; false: it failed, and a host is a host all the same. */
+async function deployHello(url: string, tokenFile: string): Promise<boolean> {
   const { join } = await import('node:path')
   const { readFileSync } = await import('node:fs')
   const { packageRoot } = await import('../../paths.ts')
@@ -43,7 +44,11 @@ async function deployHello(url: string, tokenFile: string): Promise<void> {
     tokenFrom: tokenFile,
   })
   const source = { kind: 'path' as const, path: join(packageRoot, 'examples/hello') }
-  await deploy(client, { app: 'hello', source, fresh: false }).catch(error =>
-    remark(`examples/hello is not deployed: ${messageOf(error)}`),
-  )
+  try {
+    await deploy(client, { app: 'hello', source, fresh: false })
+    return true
+  } catch (error) {
+    remark(`examples/hello is not deployed: ${messageOf(error)}`)
+    return false
+  }
 }

@@ -74,7 +74,19 @@ test('a build has its cache as a volume, which no commit keeps, and nothing of t
     ...golden,
     HostConfig: {
       ...hostConfig,
-      Mounts: [{ Type: 'volume', Source: 'dormice-0a1b-cache-admin', Target: '/cache', ReadOnly: false }],
+      Mounts: [
+        {
+          Type: 'volume',
+          Source: 'dormice-0a1b-cache-admin',
+          Target: '/cache',
+          ReadOnly: false,
+          VolumeOptions: {
+            NoCopy: false,
+            Labels: { 'dormice.host': '0a1b2c3d4e5f' },
+            DriverConfig: { Name: '', Options: {} },
+          },
+        },
+      ],
     },
   })
 })

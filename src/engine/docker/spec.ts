@@ -54,6 +54,11 @@ export function containerOptions(spec: ContainerSpec, network: string): Containe
                 Source: spec.cache.volume,
                 Target: spec.cache.path,
                 ReadOnly: false,
+                VolumeOptions: {
+                  NoCopy: false,
+                  Labels: { 'dormice.host': spec.labels.host },
+                  DriverConfig: { Name: '', Options: {} },
+                },
               },
             ],
           }
