@@ -4,16 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { pack } from 'tar-stream'
 import { TestHost } from './support/host.ts'
-
-/** A plain tar of files given as text. */
-function tar(files: Record<string, string>): Promise<Buffer> {
-  const archive = pack()
-  for (const [name, text] of Object.entries(files)) archive.entry({ name }, text)
-  archive.finalize()
-  return Array.fromAsync(archive as AsyncIterable<Buffer>).then(Buffer.concat)
-}
+import { tarOf } from './support/tar.ts'
 
 const answering = (text: string) => `export default { fetch: () => new Response(${JSON.stringify(text)}) }`
 
@@ -60,7 +52,7 @@ describe('deploying', () => {
 
   test('a build that fails changes nothing, and its error carries the last lines of its log', async () => {
     await host.deployText('building', 'main.js', answering('old'))
-    const broken = await tar({
+    const broken = await tarOf({
       'package.json': JSON.stringify({
         scripts: { build: 'echo the reason is this >&2; exit 7' },
         main: 'main.js',
@@ -97,7 +89,7 @@ describe('deploying', () => {
   })
 
   test('a release that never listens is given up after its start timeout', async () => {
-    const silent = await tar({
+    const silent = await tarOf({
       'dormice.json': JSON.stringify({ startTimeout: '2s', start: 'sleep 1000' }),
       'main.js': '',
     })
@@ -131,7 +123,7 @@ describe('deploying', () => {
   })
 
   test('progress is streamed as one JSON object a line, the build’s log among it, the release last', async () => {
-    const app = await tar({
+    const app = await tarOf({
       'package.json': JSON.stringify({
         scripts: { build: 'echo step one; echo step two' },
         main: 'main.js',
@@ -160,7 +152,7 @@ describe('deploying', () => {
   })
 
   test('a Procfile’s web line is what runs', async () => {
-    const app = await tar({
+    const app = await tarOf({
       Procfile: 'web: node other.js\n',
       'main.js': answering('main'),
       'other.js': "require('http').createServer((q, s) => s.end('other')).listen(process.env.PORT)",
@@ -171,7 +163,7 @@ describe('deploying', () => {
 
   test('an image is deployed with its own command, user and port', async () => {
     // An image on this engine that is nobody’s app: a Dockerfile’s, built through an upload before.
-    const dockerfile = await tar({
+    const dockerfile = await tarOf({
       Dockerfile:
         'FROM dormice/runtime-node\nCOPY serve.js /serve.js\nEXPOSE 9123\nUSER 1000\nENTRYPOINT ["node"]\nCMD ["/serve.js"]\n',
       'serve.js':
@@ -188,6 +180,17 @@ describe('deploying', () => {
     assert.equal((await host.visit('imaged')).body, 'port 9123 uid 1000')
     await host.sleep('imaged')
     assert.equal((await host.visit('imaged')).body, 'port 9123 uid 1000')
+  })
+
+  test('an image that the engine will not start is refused with what it says', async () => {
+    const answer = await post(
+      'ghost',
+      await tarOf({ Dockerfile: 'FROM dormice/runtime-node:latest\nUSER ghost\nCMD ["node"]\n' }),
+    )
+    assert.equal(answer.status, 422)
+    const problem = JSON.parse(answer.body)
+    assert.equal(problem.code, 'release_not_ready')
+    assert.match(problem.detail, /unable to find user ghost/)
   })
 
   test('an image that nobody has is refused with its name', async () => {
@@ -219,7 +222,7 @@ describe('deploying', () => {
   })
 
   test('an upload that fits no runtime lists what was looked for', async () => {
-    const answer = await post('odd', await tar({ 'notes.txt': 'nothing to run' }))
+    const answer = await post('odd', await tarOf({ 'notes.txt': 'nothing to run' }))
     assert.equal(answer.status, 422)
     const problem = JSON.parse(answer.body)
     assert.equal(problem.code, 'unknown_app')
@@ -230,14 +233,14 @@ describe('deploying', () => {
   test('a mistake in dormice.json is named', async () => {
     const answer = await post(
       'odd',
-      await tar({ 'dormice.json': '{"sleepAfter": "soon"}', 'main.js': answering('x') }),
+      await tarOf({ 'dormice.json': '{"sleepAfter": "soon"}', 'main.js': answering('x') }),
     )
     assert.equal(answer.status, 422)
     assert.match(answer.body, /sleepAfter/)
   })
 
   test('two deploys of one app at a time: the second is told to wait', async () => {
-    const slow = await tar({
+    const slow = await tarOf({
       'package.json': JSON.stringify({ scripts: { build: 'sleep 2' }, main: 'main.js' }),
       'main.js': answering('slow'),
     })

@@ -14,6 +14,10 @@ export class NotFound extends Error {
   override name = 'NotFound'
 }
 
+/** The engine would not start a container, for what its image or its settings say; the message is the engine's. */
+export class CannotStart extends Error {
+  override name = 'CannotStart'
+}
 /** An image is not on the engine and no registry gave it. */
 export class PullFailed extends Error {
   override name = 'PullFailed'
@@ -118,17 +122,20 @@ export interface Engine {
   /** Resolves when the engine answers; its name, version and storage driver. */
   info(): Promise<{ name: string; version: string; storage: string; cpus: number; memory: number }>
 
-  /** Creates and starts; resolves with its address when the engine says it runs (not: when its port answers). */
+  /**
+   * Creates and starts; resolves with its address when the engine says it runs (not: when its port answers).
+   * @throws {CannotStart} and then no container is left
+   */
   start(spec: ContainerSpec): Promise<Container>
   /** Creates without starting. */
   create(spec: ContainerSpec): Promise<string>
-  /** Starts a created container. */
+  /** Starts a created container. @throws {CannotStart} */
   run(id: string): Promise<void>
   /** Resolves when the container is not running: SIGTERM, `grace` seconds, SIGKILL. Thaws a paused one first. */
   stop(id: string, grace: number): Promise<void>
   /** Resolves with the exit once the container has ended. */
   wait(id: string, signal?: AbortSignal): Promise<Exit>
-  /** Kills if need be and removes, with its anonymous volumes. No error when it is gone already. */
+  /** Kills if need be and removes, with its anonymous volumes; a name will do. No error when it is gone already. */
   remove(id: string): Promise<void>
   /** By id or by name. */
   container(reference: string): Promise<Container>
@@ -166,7 +173,7 @@ export interface Engine {
    * Makes sure a reference is on the engine, pulling it if need be; lines of progress go to `log`.
    * @throws {PullFailed}
    */
-  pull(reference: string, log: (line: string) => void): Promise<Image>
+  pull(reference: string, log: (line: string) => void, signal?: AbortSignal): Promise<Image>
   /**
    * Builds a Dockerfile from a plain tar of its folder.
    * @throws {BuildFailed}

@@ -48,36 +48,49 @@ export type Build = {
  * Makes a release's image of an upload. A runtime's build runs in a container of its own, as the app's user,
  * and what is left there is the image; a `Dockerfile` is the engine's to build.
  *
- * @throws {Problem} 422 `build_failed` with the last lines of the log; 408 `build_timeout`
+ * @throws {Problem} 422 `build_failed`, 422 `build_timeout`, each with the last lines of the log
  */
-export async function build(
-  builder: Builder,
-  job: Build,
-  log: BuildLog,
-  signal: AbortSignal,
-): Promise<Image> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(builder.config.build.timeout)])
-  try {
-    return job.plan.runtime === 'dockerfile'
-      ? await buildDockerfile(builder, job, log, limited)
-      : await buildInContainer(builder, job, log, limited)
-  } catch (error) {
-    if (limited.aborted && !signal.aborted) throw timedOut(builder.config.build.timeout, log)
-    throw error
-  }
+export function build(builder: Builder, job: Build, log: BuildLog, signal: AbortSignal): Promise<Image> {
+  const make = job.plan.runtime === 'dockerfile' ? buildDockerfile : buildInContainer
+  return inTime(builder.config, log, signal, limited => make(builder, job, log, limited))
 }
 
-/** Makes a release's image of a given one: the same layers, our labels. */
-export async function buildFromImage(
+/**
+ * Makes a release's image of a given one: the same layers, our labels.
+ *
+ * @throws {Problem} 422 `image_not_found`; 422 `build_timeout`
+ */
+export function buildFromImage(
   builder: Builder,
   job: { reference: string; app: string; tag: string; labels: Labels },
   log: BuildLog,
+  signal: AbortSignal,
 ): Promise<Image> {
-  const image = await builder.engine.pull(job.reference, log.line).catch(error => {
-    if (!(error instanceof PullFailed)) throw error
-    throw new Problem({ code: 'image_not_found', status: 422, detail: error.message, cause: error })
+  return inTime(builder.config, log, signal, async limited => {
+    const image = await builder.engine.pull(job.reference, log.line, limited).catch(error => {
+      if (!(error instanceof PullFailed)) throw error
+      throw new Problem({ code: 'image_not_found', status: 422, detail: error.message, cause: error })
+    })
+    return sealImage(builder, image, job)
   })
-  return sealImage(builder, image, job)
+}
+
+/** Gives a build the time it may take. Whatever it fails with once the signal aborted, it failed of that. */
+async function inTime<T>(
+  { build: { timeout } }: Config,
+  log: BuildLog,
+  signal: AbortSignal,
+  make: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted()
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(timeout)])
+  try {
+    return await make(limited)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (limited.aborted) throw timedOut(timeout, log)
+    throw error
+  }
 }
 
 async function buildDockerfile(
@@ -105,15 +118,12 @@ async function sealImage(
   image: Image,
   { app, tag, labels }: { app: string; tag: string; labels: Labels },
 ): Promise<Image> {
-  const id = await engine.create({
-    ...buildSpec(config, app, labels, image.id, image.command.length > 0 ? image.command : ['true']),
-    confinement: 'image',
-  })
-  try {
-    return { ...(await engine.seal(id, { tag, labels })), command: image.command }
-  } finally {
-    await engine.remove(id)
-  }
+  const command = image.command.length > 0 ? image.command : ['true']
+  const spec = buildSpec(config, app, labels, image.id, command)
+  const sealed = await withContainer(engine, { ...spec, confinement: 'image' }, id =>
+    engine.seal(id, { tag, labels }),
+  )
+  return { ...sealed, command: image.command }
 }
 
 async function buildInContainer(
@@ -133,7 +143,7 @@ async function buildInContainer(
   const argv = command === undefined ? ['true'] : ['/usr/bin/env', ...env, 'sh', '-c', command]
   const spec = buildSpec(config, job.app, job.labels, base, argv)
   const cache = { volume: cacheVolume(job.labels.host, job.account), path: '/cache' }
-  const id = await engine.create(command === undefined ? spec : { ...spec, cache }).catch(error => {
+  await engine.image(base).catch(error => {
     if (!(error instanceof NotFound)) throw error
     throw new Problem({
       code: 'runtime_missing',
@@ -142,7 +152,7 @@ async function buildInContainer(
       cause: error,
     })
   })
-  try {
+  return withContainer(engine, command === undefined ? spec : { ...spec, cache }, async id => {
     await engine.put(id, '/', job.files({ prefix: 'app/', ...appUser }))
     signal.throwIfAborted()
     if (command !== undefined) {
@@ -152,6 +162,19 @@ async function buildInContainer(
     const image = await engine.commit(id, { tag: job.tag, labels: job.labels })
     if (!image) throw new Error(`the build of ${job.tag} left no files`)
     return image
+  })
+}
+
+/** Uses a container that is gone afterwards. One of its name is what an engine that was lost meanwhile still has. */
+async function withContainer<T>(
+  engine: Engine,
+  spec: ContainerSpec,
+  use: (id: string) => Promise<T>,
+): Promise<T> {
+  await engine.remove(spec.name)
+  const id = await engine.create(spec)
+  try {
+    return await use(id)
   } finally {
     await engine.remove(id)
   }

@@ -4,8 +4,8 @@ import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { isAppName, releaseTag } from '../apps/naming.ts'
-import { stateWouldBeLost } from '../apps/problems.ts'
-import type { Image, Labels } from '../engine/engine.ts'
+import { releaseNotReady, stateWouldBeLost } from '../apps/problems.ts'
+import { CannotStart, type Image, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { Release, ReleaseSpec } from '../store/records.ts'
 import { type Builder, build, buildFromImage } from './build.ts'
@@ -106,7 +106,7 @@ export class Deployer {
     await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async ({ tag, labels }, log) => {
       progress.step('building', `image ${reference}`)
-      const image = await buildFromImage(this.#builder, { reference, app, tag, labels }, log)
+      const image = await buildFromImage(this.#builder, { reference, app, tag, labels }, log, signal)
       if (image.volumes.length > 0) {
         log.line(
           `note: the image declares ${image.volumes.join(', ')} as volumes: what is written there is not kept`,
@@ -139,7 +139,12 @@ export class Deployer {
       progress.step('switching', `release ${number}`)
       const release: Release = { app, number, createdAt: now(), image: tag, spec }
       store.createApp(app, now())
-      await this.#apps.instance(app).replace(release, { fresh })
+      await this.#apps
+        .instance(app)
+        .replace(release, { fresh })
+        .catch(error => {
+          throw error instanceof CannotStart ? releaseNotReady(error.message, '', error) : error
+        })
       log.info('released', { app, release: number, runtime: spec.runtime })
       return release
     } catch (error) {

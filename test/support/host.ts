@@ -138,6 +138,13 @@ export class TestHost implements AsyncDisposable {
     }
   }
 
+  /** Events of a call of the control API that answers with one JSON object a line, as they come. */
+  async *lines(method: string, path: string, body?: Buffer): AsyncGenerator<any> {
+    const headers = { authorization: `Bearer ${this.token}`, accept: 'application/x-ndjson' }
+    const answer = await this.open('dormice', path, { method, headers, body })
+    for await (const line of createInterface({ input: answer.body })) yield JSON.parse(line)
+  }
+
   /** Deploys a folder of the project, e.g. `examples/hello`, and expects it to succeed. */
   async deploy(app: string, folder: string, { fresh = false } = {}): Promise<void> {
     const answer = await this.post(app, folder, { fresh })

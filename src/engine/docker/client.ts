@@ -27,7 +27,7 @@ export async function bounded<T>(what: string, ms: number, run: () => Promise<T>
   try {
     return await Promise.race([run(), late])
   } catch (error) {
-    throw named(what, error)
+    throw engineError(what, error)
   } finally {
     clearTimeout(timer)
   }
@@ -49,7 +49,17 @@ const unreachable = new Set([
   'ENOTFOUND',
 ])
 
-function named(what: string, error: unknown): unknown {
+/** What the engine itself says of a call it refused, without what its client puts around it. */
+export function reasonOf(error: unknown): string {
+  const message = (error as { json?: { message?: unknown } } | null)?.json?.message
+  return (typeof message === 'string' ? message : messageOf(error)).trim()
+}
+
+/**
+ * What a call, or a stream that it answered with, failed with: {@link NotFound} and {@link EngineUnavailable} where
+ * it is one of those, else the error as it is.
+ */
+export function engineError(what: string, error: unknown): unknown {
   if (error instanceof EngineUnavailable || error instanceof NotFound) return error
   const text = `${what}: ${messageOf(error).trim()}`
   if (statusOf(error) === 404) return new NotFound(text, { cause: error })

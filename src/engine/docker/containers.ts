@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import type { Change, Container, ContainerSpec, ContainerState, Exit, LogLine } from '../engine.ts'
-import { NotFound } from '../engine.ts'
-import { bounded, statusOf } from './client.ts'
+import { CannotStart, NotFound } from '../engine.ts'
+import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 import { readFrames } from './frames.ts'
 import { ownedBy, readLabels } from './labels.ts'
 import { withoutMountPoints } from './mount-points.ts'
@@ -17,7 +17,11 @@ export async function create(docker: Docker, spec: ContainerSpec): Promise<strin
 }
 
 export async function run(docker: Docker, id: string): Promise<void> {
-  await bounded('start container', 60_000, () => docker.getContainer(id).start())
+  await bounded('start container', 60_000, () => docker.getContainer(id).start()).catch(error => {
+    const status = statusOf(error)
+    if (status !== 400 && status !== 500) throw error
+    throw new CannotStart(reasonOf(error), { cause: error })
+  })
 }
 
 export async function stop(docker: Docker, id: string, grace: number): Promise<void> {
@@ -39,7 +43,12 @@ export async function stop(docker: Docker, id: string, grace: number): Promise<v
 
 /** Resolves when the container has ended; not bounded in time, ends with the signal. */
 export async function wait(docker: Docker, id: string, signal?: AbortSignal): Promise<Exit> {
-  await docker.getContainer(id).wait({ abortSignal: signal })
+  await docker
+    .getContainer(id)
+    .wait({ abortSignal: signal })
+    .catch(error => {
+      throw engineError('wait for container', error)
+    })
   return exitOf(await inspect(docker, id))
 }
 
@@ -131,7 +140,7 @@ export async function* logs(
     try {
       yield* readFrames(stream)
     } catch (error) {
-      if (!signal?.aborted) throw error
+      if (!signal?.aborted) throw engineError('read log', error)
     } finally {
       stream.destroy()
     }

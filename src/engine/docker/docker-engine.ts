@@ -66,7 +66,8 @@ export class DockerEngine implements Engine {
   image = (reference: string) => images.get(this.#docker, reference)
   images = () => images.list(this.#docker, this.#host)
   removeImage = (reference: string) => images.remove(this.#docker, reference)
-  pull = (reference: string, log: (line: string) => void) => images.pull(this.#docker, reference, log)
+  pull = (reference: string, log: (line: string) => void, signal?: AbortSignal) =>
+    images.pull(this.#docker, reference, log, signal)
   build = (tar: Readable, options: Parameters<Engine['build']>[1]) => images.build(this.#docker, tar, options)
 
   async removeVolume(name: string): Promise<void> {

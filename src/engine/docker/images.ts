@@ -2,10 +2,9 @@ import { execFile } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import type Docker from 'dockerode'
-import { messageOf } from '../../problem.ts'
 import type { Image, Labels, Limits } from '../engine.ts'
 import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.ts'
-import { bounded, statusOf } from './client.ts'
+import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
@@ -129,20 +128,25 @@ async function commitOnly(
   await bounded('commit container', 10 * 60_000, () => docker.getContainer(id).commit(options as object))
 }
 
-export async function pull(docker: Docker, reference: string, log: (line: string) => void): Promise<Image> {
+/** Bounded by the signal alone: the engine answers when it has found a registry, and then it takes what it takes. */
+export async function pull(
+  docker: Docker,
+  reference: string,
+  log: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<Image> {
   try {
     return await get(docker, reference)
   } catch (error) {
     if (!(error instanceof NotFound)) throw error
   }
   try {
-    const stream = await bounded(`pull ${reference}`, 60_000, () => docker.pull(reference))
+    const stream = await docker.pull(reference, signal ? { abortSignal: signal } : {})
     await readProgress(stream, progress => linesOf(progress).forEach(log))
-  } catch (error) {
+  } catch (thrown) {
+    const error = engineError(`pull ${reference}`, thrown)
     if (error instanceof EngineUnavailable) throw error
-    throw new PullFailed(
-      `${reference} is not on the engine and could not be pulled: ${messageOf(error).trim()}`,
-    )
+    throw new PullFailed(`${reference} is not on the engine and could not be pulled: ${reasonOf(thrown)}`)
   }
   return get(docker, reference)
 }
@@ -175,9 +179,8 @@ export async function build(
     })
     await readProgress(stream, progress => linesOf(progress).forEach(options.log))
   } catch (error) {
-    if (error instanceof ProgressError || statusOf(error) === 400)
-      throw new BuildFailed(messageOf(error).trim())
-    throw error
+    if (error instanceof ProgressError || statusOf(error) === 400) throw new BuildFailed(reasonOf(error))
+    throw engineError('build image', error)
   } finally {
     tar.destroy()
   }
