@@ -3,11 +3,12 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { Problem } from '../problem.ts'
 import type { Progress } from '../releases/deploy.ts'
 import type { Release } from '../store/records.ts'
+import { eventStream } from './event-stream.ts'
 import { appParam, json, problems, validationHook } from './openapi.ts'
 import { toDocument, toProblem } from './problems.ts'
 import { renderRelease } from './render.ts'
 import type { Services } from './services.ts'
-import { type DeployEvent, ReleaseShape } from './shapes.ts'
+import { ReleaseShape } from './shapes.ts'
 
 const ImageBody = z.object({ image: z.string().min(1).max(500) }).strict()
 
@@ -77,7 +78,7 @@ export function releaseRoutes({
         return c.json(renderRelease(release, store.app(app)), 201)
       }
       return new Response(
-        streamEvents(async send => {
+        eventStream(async send => {
           try {
             const release = await deploy({
               step: (step, detail) => send({ step, detail }),
@@ -108,25 +109,6 @@ function clientLeft(): Problem {
     code: 'client_left',
     status: 400,
     detail: 'the client left before the deploy had ended',
-  })
-}
-
-/** A body of one JSON line an event. Lines that nobody reads are dropped with the connection. */
-function streamEvents(
-  run: (send: (event: DeployEvent) => void) => Promise<void>,
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
-  let open = true
-  return new ReadableStream({
-    async start(controller) {
-      await run(event => {
-        if (open) controller.enqueue(encoder.encode(`${JSON.stringify(event)}\n`))
-      })
-      if (open) controller.close()
-    },
-    cancel() {
-      open = false
-    },
   })
 }
 
