@@ -26,6 +26,8 @@ import { Store } from './store/store.ts'
 
 /** How often the keeper looks for idle instances, ms. */
 const sweepInterval = 1_000
+/** How often what runs is compared with what should, whatever events said, ms. */
+const lookInterval = 60_000
 /** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
 const startPatience = 3_000
 /** How long a shutdown may take to put everything to sleep, ms; what still runs then is adopted by the next start. */
@@ -112,8 +114,11 @@ export async function startHost({
   port = await listen(edge, config)
   stack.defer(() => sleepAll(context, apps))
   stack.use(edge)
-  const sweeping = setInterval(() => context.keeper.sweep(), sweepInterval)
-  stack.defer(() => clearInterval(sweeping))
+  const timers = [
+    setInterval(() => context.keeper.sweep(), sweepInterval),
+    setInterval(() => look(context, apps), lookInterval),
+  ]
+  stack.defer(() => timers.forEach(clearInterval))
   log.info('listening', { address: config.listen.host, port, domain: config.domain })
 
   const running = stack.move()
@@ -171,6 +176,11 @@ async function watch(context: Context, apps: Apps, signal: AbortSignal): Promise
       log.error('engine_event_failed', { event: event.kind, error: messageOf(error) })
     }
   }
+}
+
+/** An engine that does not answer is told by its events; the next look is soon enough. */
+async function look({ log }: Context, apps: Apps): Promise<void> {
+  await apps.look().catch(error => log.warn('look_failed', { error: messageOf(error) }))
 }
 
 async function sleepAll(context: Context, apps: Apps): Promise<void> {

@@ -117,6 +117,26 @@ describe('an app sleeps with every file that it wrote', () => {
     )
   })
 
+  test('following the log of an app goes on across sleeps and ends when the app is deleted', async () => {
+    await host.deployText(
+      'followed',
+      'main.js',
+      "export default { fetch: r => { console.log(new URL(r.url).pathname); return new Response('ok') } }",
+    )
+    await host.visit('followed', '/one')
+    const headers = { authorization: `Bearer ${host.token}` }
+    const { body } = await host.open('dormice', '/v1/apps/followed/logs?follow=true', { headers })
+    const texts: string[] = []
+    for await (const chunk of body) {
+      for (const line of String(chunk).trim().split('\n')) texts.push(JSON.parse(line).text)
+      if (texts.length === 1) {
+        await host.sleep('followed')
+        await host.visit('followed', '/two')
+      } else if (texts.length === 2) await host.api('DELETE', '/v1/apps/followed')
+    }
+    assert.deepEqual(texts, ['/one', '/two'])
+  })
+
   test('no value of the environment is in the image of a sleeping app, and the app has it when it wakes', async () => {
     await host.deployText(
       'secretive',

@@ -56,6 +56,11 @@ export class Instance implements Leasable, Keepable {
     return this.#state
   }
 
+  /** Its app is deleted or being deleted: it never wakes again. */
+  get deleted(): boolean {
+    return this.#deleted
+  }
+
   get failure(): Failure | undefined {
     return this.#failure
   }

@@ -38,7 +38,7 @@ export async function* readLog(
     const last = container
     while (instance.container === undefined || instance.container === last) {
       const change = await once(changes, 'change', { signal }).catch(() => undefined)
-      if (!change) return
+      if (!change || instance.deleted) return
     }
     container = instance.container
   }

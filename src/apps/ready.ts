@@ -2,7 +2,9 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Upstream } from './lease.ts'
 
-const firstPause = 1
+/** Most apps answer within half a second; until then a long pause would be most of the waiting, ms. */
+const impatientFor = 500
+const shortPause = 2
 const longestPause = 25
 const probeTimeout = 5_000
 
@@ -15,7 +17,8 @@ export async function ready(
   health: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  let pause = firstPause
+  const began = performance.now()
+  let pause = shortPause
   while (
     !(
       (await accepts(upstream, signal)) &&
@@ -23,7 +26,7 @@ export async function ready(
     )
   ) {
     await sleep(pause, undefined, { signal })
-    pause = Math.min(pause * 1.5, longestPause)
+    if (performance.now() - began > impatientFor) pause = Math.min(pause * 1.5, longestPause)
   }
 }
 

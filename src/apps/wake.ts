@@ -58,7 +58,7 @@ export async function awaitReady(context: Context, launch: Launch, container: Co
       if (!timeout.aborted) throw error
       const what =
         health === undefined
-          ? `accepted no connection on port ${port}`
+          ? `accepted no connection on port ${port} (it has to listen on 0.0.0.0:$PORT; "port" in dormice.json says another)`
           : `did not answer ${health} on port ${port}`
       throw new StartFailed(container.id, `it ${what} within ${startTimeout / 1000} s`)
     })
