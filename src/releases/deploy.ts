@@ -84,7 +84,10 @@ export class Deployer {
     progress.step('detected', plan.runtime)
     await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async (release, log) => {
-      progress.step('building', plan.build ?? 'nothing to build')
+      progress.step(
+        'building',
+        plan.build ?? (plan.runtime === 'dockerfile' ? 'Dockerfile' : 'nothing to build'),
+      )
       const files = (target: { prefix: string; uid: number; gid: number }) =>
         repackUpload(upload.path, scan, target)
       const image = await build(this.#builder, { app, plan, files, account, ...release }, log, signal)
@@ -151,8 +154,8 @@ export class Deployer {
       await engine
         .removeImage(tag)
         .catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
-      // The first deploy failed: there is no app yet.
-      if (!known && store.app(app)?.release === null) await this.#apps.delete(app)
+      // The first deploy failed: there is no app yet. (Or it was deleted meanwhile.)
+      if (store.app(app)?.release === null) await this.#apps.delete(app)
       throw error
     }
   }
