@@ -293,6 +293,7 @@ describe('deploying', () => {
       const answer = await host.visit('dormice', path)
       assert.equal(answer.status, 401, path)
       assert.equal(answer.headers['content-type'], 'application/problem+json')
+      assert.equal(answer.headers['www-authenticate'], 'Bearer')
     }
     const wrong = await host.visit('dormice', '/v1/apps', { headers: { authorization: 'Bearer wrong' } })
     assert.equal(wrong.status, 401)

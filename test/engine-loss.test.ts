@@ -44,6 +44,18 @@ describe('the engine is lost', () => {
     )
   })
 
+  test('while an app is awake: its log is refused with a problem, followed or not', async () => {
+    assert.equal((await post('chatty', { 'index.js': server })).status, 201)
+    await engine.close()
+    for (const query of ['', '?follow']) {
+      const answer = await host.api('GET', `/v1/apps/chatty/logs${query}`)
+      assert.equal(answer.status, 503)
+      assert.equal(answer.json.code, 'engine_unavailable')
+      assert.equal(answer.headers['retry-after'], '5')
+    }
+    await engine.open()
+  })
+
   test('while a Dockerfile is built: the deploy is told so', async () => {
     const Dockerfile = 'FROM dormice/runtime-node:latest\nRUN echo the build runs; sleep 60\nCMD ["true"]\n'
     const { error } = await loseWhileBuilding('dockerfile', { Dockerfile })

@@ -8,7 +8,6 @@ export function bearerToken({ store }: { store: Pick<Store, 'tokenName'> }): Mid
     const [scheme, token] = (c.req.header('authorization') ?? '').split(' ', 2)
     const known = scheme?.toLowerCase() === 'bearer' && token && store.tokenName(token) !== undefined
     if (!known) {
-      c.header('www-authenticate', 'Bearer')
       throw new Problem({
         code: 'unauthorized',
         status: 401,

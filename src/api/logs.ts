@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { readLog } from '../apps/log-stream.ts'
+import { NotFound } from '../engine/engine.ts'
 import { Problem } from '../problem.ts'
 import { parseDuration } from '../releases/manifest.ts'
 import { appParam, problems, validationHook } from './openapi.ts'
@@ -29,9 +30,10 @@ export function logRoutes({ context, apps }: Services): OpenAPIHono {
         ...problems,
       },
     }),
-    c => {
+    async c => {
       const instance = apps.get(c.req.valid('param').app)
       const { follow, since, tail } = c.req.valid('query')
+      if (instance.container !== undefined) await refuseWithoutEngine(instance.container)
       const left = new AbortController()
       const lines = readLog(context, instance, {
         since: since === undefined ? undefined : toTime(since, context.now()),
@@ -57,6 +59,14 @@ export function logRoutes({ context, apps }: Services): OpenAPIHono {
     },
   )
   return routes
+
+  /** An answer that has begun can only be broken off; before, it can still say that the engine is down. */
+  async function refuseWithoutEngine(container: string): Promise<void> {
+    await context.engine.container(container).catch(error => {
+      // It was put to sleep a moment ago, and its lines are kept.
+      if (!(error instanceof NotFound)) throw error
+    })
+  }
 }
 
 function toTime(text: string, now: number): number {

@@ -42,6 +42,8 @@ export function problemHandler(log: Log): ErrorHandler {
   return error => {
     const problem = toProblem(error, log)
     const headers = new Headers({ 'content-type': 'application/problem+json' })
+    // RFC 9110, 15.5.2: this status always says what is asked for.
+    if (problem.status === 401) headers.set('www-authenticate', 'Bearer')
     if (problem.retryAfter !== undefined) headers.set('retry-after', String(problem.retryAfter))
     return new Response(JSON.stringify(toDocument(problem)), { status: problem.status, headers })
   }
