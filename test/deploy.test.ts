@@ -182,6 +182,23 @@ describe('deploying', () => {
     assert.equal((await host.visit('imaged')).body, 'port 9123 uid 1000')
   })
 
+  test('a Dockerfile’s steps are not on the network of instances, for they may forge addresses on theirs', async () => {
+    const routes = "require('fs').readFileSync('/proc/net/route', 'utf8')"
+    await host.deployText(
+      'neighbour',
+      'main.js',
+      `require('http').createServer((request, response) => response.end(${routes})).listen(8080)`,
+    )
+    // The engine remembers what an earlier run of the same step made, and not what it printed.
+    const Dockerfile = `FROM dormice/runtime-node:latest\nENV AT=${Date.now()}\nRUN cat /proc/net/route\nRUN false\n`
+    const { log } = (await post('builder', await tarOf({ Dockerfile }))).json
+    const gateway = (text: string) => /^\w+\t00000000\t(\w{8})\t/m.exec(text)?.[1]
+    const [builders, instances] = [gateway(log), gateway((await host.visit('neighbour')).body)]
+    assert.ok(builders)
+    assert.ok(instances)
+    assert.notEqual(builders, instances)
+  })
+
   test('an image that the engine will not start is refused with what it says', async () => {
     const answer = await post(
       'ghost',

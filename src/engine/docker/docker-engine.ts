@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
-import type { ContainerSpec, Engine, Labels } from '../engine.ts'
+import { type ContainerSpec, type Engine, type Labels, NotFound } from '../engine.ts'
 import { bounded, connect } from './client.ts'
 import * as containers from './containers.ts'
 import { events } from './events.ts'
 import * as images from './images.ts'
-import { ensureNetwork } from './network.ts'
+import { buildNetworkName, ensureNetwork, networkName } from './network.ts'
 
 /** Docker, from API 1.41 (20.10) on, through its socket. `host` is the id that labels what this host owns. */
 export class DockerEngine implements Engine {
@@ -30,7 +30,7 @@ export class DockerEngine implements Engine {
   }
 
   async create(spec: ContainerSpec): Promise<string> {
-    this.#network ??= ensureNetwork(this.#docker)
+    this.#network ??= ensureNetwork(this.#docker, networkName)
     // A failed attempt is not kept: the engine may come back.
     await this.#network.catch(error => {
       this.#network = undefined
@@ -50,7 +50,17 @@ export class DockerEngine implements Engine {
     }
   }
 
-  run = (id: string) => containers.run(this.#docker, id)
+  async run(id: string): Promise<void> {
+    try {
+      await containers.run(this.#docker, id)
+    } catch (error) {
+      if (!(error instanceof NotFound && /network \S+ not found/.test(error.message))) throw error
+      // `docker network prune` takes it while every app sleeps.
+      await ensureNetwork(this.#docker, networkName)
+      await containers.run(this.#docker, id)
+    }
+  }
+
   stop = (id: string, grace: number) => containers.stop(this.#docker, id, grace)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
   remove = (id: string) => containers.remove(this.#docker, id)
@@ -68,7 +78,15 @@ export class DockerEngine implements Engine {
   removeImage = (reference: string) => images.remove(this.#docker, reference)
   pull = (reference: string, log: (line: string) => void, signal?: AbortSignal) =>
     images.pull(this.#docker, reference, log, signal)
-  build = (tar: Readable, options: Parameters<Engine['build']>[1]) => images.build(this.#docker, tar, options)
+
+  async build(tar: Readable, options: Parameters<Engine['build']>[1]) {
+    try {
+      await ensureNetwork(this.#docker, buildNetworkName)
+      return await images.build(this.#docker, tar, options)
+    } finally {
+      tar.destroy()
+    }
+  }
 
   async removeVolume(name: string): Promise<void> {
     await bounded('remove volume', 60_000, () => this.#docker.getVolume(name).remove())

@@ -7,7 +7,7 @@ import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.
 import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
-import { networkName } from './network.ts'
+import { buildNetworkName } from './network.ts'
 import { linesOf, ProgressError, readProgress } from './progress.ts'
 import { scrub } from './scrub.ts'
 import { holdsSecret, secretsOf, withoutSecrets } from './secrets.ts'
@@ -173,7 +173,7 @@ export async function build(
       cpuperiod: 100_000,
       cpuquota: Math.round(limits.cpu * 100_000),
       buildargs: options.args ?? {},
-      networkmode: networkName,
+      networkmode: buildNetworkName,
       forcerm: true,
       ...(options.signal ? { abortSignal: options.signal } : {}),
     })
@@ -181,8 +181,6 @@ export async function build(
   } catch (error) {
     if (error instanceof ProgressError || statusOf(error) === 400) throw new BuildFailed(reasonOf(error))
     throw engineError('build image', error)
-  } finally {
-    tar.destroy()
   }
   return get(docker, options.tag)
 }
