@@ -33,6 +33,7 @@ test('a wrong value is refused by one line that names the variable, the value an
     DORMICE_MEMORY: '7 apples',
     DORMICE_SLEEP_AFTER: '5',
     DORMICE_UPLOAD_MAX_ENTRIES: '0',
+    DORMICE_BUILD_TIMEOUT: '30d',
   }
   for (const [name, value] of Object.entries(wrong)) {
     assert.throws(

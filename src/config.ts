@@ -80,7 +80,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
         parseBudget,
         'a size of at least 32m, e.g. "1g"',
       ),
-      timeout: read(env, 'DORMICE_BUILD_TIMEOUT', '15m', positive(parseDuration), 'a duration, e.g. "15m"'),
+      timeout: read(
+        env,
+        'DORMICE_BUILD_TIMEOUT',
+        '15m',
+        parseBuildTimeout,
+        'a duration of 1s to 24h, e.g. "15m"',
+      ),
     }),
   })
 }
@@ -103,6 +109,12 @@ function positive(parse: (text: string) => number | undefined): (text: string) =
     const value = parse(text)
     return value !== undefined && value > 0 ? value : undefined
   }
+}
+
+/** A timer of more than 24 days would end at once. */
+function parseBuildTimeout(text: string): number | undefined {
+  const ms = parseDuration(text)
+  return ms !== undefined && ms >= 1000 && ms <= 24 * 3_600_000 ? ms : undefined
 }
 
 function parseCount(text: string): number | undefined {
