@@ -21,12 +21,12 @@ const PASSED_ON = [
 
 /**
  * Environment of build containers: package caches under {@link CACHE_PATH}, TLS that trusts {@link CA_PATH}, and
- * the machine's registry and proxy settings, unless one holds a password: builds run strangers' code.
+ * the machine's registry and proxy settings, unless one may hold a password: builds run strangers' code.
  */
 export function buildEnv(machine: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const passedOn = PASSED_ON.flatMap(name => {
     const value = machine[name]
-    return value === undefined || /\/\/[^/]*@/.test(value) ? [] : [[name, value] as const]
+    return value === undefined || value.includes('@') ? [] : [[name, value] as const]
   })
   return {
     ...Object.fromEntries(passedOn),

@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { Readable } from 'node:stream'
+import { basename } from 'node:path'
+import { addAbortSignal, Readable } from 'node:stream'
 import { pack } from 'tar-stream'
 import { buildName } from '../apps/naming.ts'
 import type { Config } from '../config.ts'
@@ -15,7 +15,7 @@ import {
   PullFailed,
 } from '../engine/engine.ts'
 import { Problem } from '../problem.ts'
-import { buildEnv } from './build-env.ts'
+import { buildEnv, CA_PATH, CACHE_PATH } from './build-env.ts'
 import type { BuildLog } from './build-log.ts'
 import type { Plan } from './runtime.ts'
 
@@ -142,7 +142,7 @@ async function buildInContainer(
   )
   const argv = command === undefined ? ['true'] : ['/usr/bin/env', ...env, 'sh', '-c', command]
   const spec = buildSpec(config, job.app, job.labels, base, argv)
-  const cache = { volume: cacheVolume(job.labels.host, job.account), path: '/cache' }
+  const cache = { volume: cacheVolume(job.labels.host, job.account), path: CACHE_PATH }
   await engine.image(base).catch(error => {
     if (!(error instanceof NotFound)) throw error
     throw new Problem({
@@ -153,10 +153,9 @@ async function buildInContainer(
     })
   })
   return withContainer(engine, command === undefined ? spec : { ...spec, cache }, async id => {
-    await engine.put(id, '/', job.files({ prefix: 'app/', ...appUser }))
-    signal.throwIfAborted()
+    await engine.put(id, '/', addAbortSignal(signal, job.files({ prefix: 'app/', ...appUser })))
     if (command !== undefined) {
-      if (builder.caBundle !== undefined) await engine.put(id, '/cache', await caTar(builder.caBundle))
+      if (builder.caBundle !== undefined) await engine.put(id, CACHE_PATH, await caTar(builder.caBundle))
       await runBuild(engine, id, log, signal)
     }
     const image = await engine.commit(id, { tag: job.tag, labels: job.labels })
@@ -237,12 +236,8 @@ export function cacheVolume(host: string, account: string): string {
 }
 
 async function caTar(path: string): Promise<Readable> {
-  const { size } = await stat(path)
   const tar = pack()
-  const entry = tar.entry({ name: 'ca.pem', size, mode: 0o644 }, error => {
-    if (error) tar.destroy(error)
-    else tar.finalize()
-  })
-  createReadStream(path).pipe(entry)
+  tar.entry({ name: basename(CA_PATH), mode: 0o644 }, await readFile(path))
+  tar.finalize()
   return Readable.from(tar)
 }

@@ -78,7 +78,7 @@ export class Deployer {
       maxBytes: limits.maxBytes,
       signal,
     })
-    const scan = await scanUpload(upload.path, { limits, ...options })
+    const scan = await scanUpload(upload.path, { limits, signal, ...options })
     progress.step('received', `${scan.files.paths.size} files, ${upload.bytes} bytes`)
     const { plan, manifest } = detectPlan(scan.files)
     progress.step('detected', plan.runtime)
