@@ -298,6 +298,27 @@ describe('deploying', () => {
     )
   })
 
+  test('whoever asks for a log and leaves, or asks for its head only, leaves nothing open', async () => {
+    await host.deployText('quiet', 'main.js', answering('hush'))
+    const open = () => readdirSync(`/proc/${host.pid}/fd`).length
+    const headers = { authorization: `Bearer ${host.token}` }
+    const path = '/v1/apps/quiet/logs?follow'
+    await host.visit('dormice', path, { method: 'HEAD', headers })
+    const before = open()
+    for (let n = 0; n < 10; n++) await host.visit('dormice', path, { method: 'HEAD', headers })
+    await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const left = new AbortController()
+        const answer = await host.open('dormice', path, { headers, signal: left.signal })
+        left.abort()
+        await assert.rejects(answer.body.text())
+      }),
+    )
+    const deadline = Date.now() + 5_000
+    while (open() > before && Date.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20))
+    assert.ok(open() <= before, `${open()} files are open, ${before} were before`)
+  })
+
   test('nothing of the API but /healthz answers without a token', async () => {
     assert.equal((await host.visit('dormice', '/healthz')).status, 200)
     for (const path of [

@@ -42,17 +42,21 @@ export function logRoutes({ context, apps }: Services): OpenAPIHono {
         signal: left.signal,
       })
       const encoder = new TextEncoder()
-      const body = new ReadableStream<Uint8Array>({
-        async pull(controller) {
-          const { value, done } = await lines.next()
-          if (done) return controller.close()
-          const line = { ...value, at: new Date(value.at).toISOString() }
-          controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`))
+      const body = new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            const { value, done } = await lines.next()
+            if (done) return controller.close()
+            const line = { ...value, at: new Date(value.at).toISOString() }
+            controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`))
+          },
+          cancel() {
+            left.abort()
+          },
         },
-        cancel() {
-          left.abort()
-        },
-      })
+        // Not before somebody reads: the body of an answer to HEAD is never read, and never cancelled.
+        { highWaterMark: 0 },
+      )
       return new Response(body, {
         headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' },
       }) as never
