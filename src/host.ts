@@ -197,12 +197,15 @@ async function sleepAll(context: Context, apps: Apps): Promise<void> {
   await Promise.race([Promise.all(all), sleep(shutdownTimeout, undefined, { ref: false })])
 }
 
-/** The admin token: 256 random bits, made at the first start; its hash in the store, itself in a file, 0600. */
+/**
+ * The admin token: 256 random bits, made at the first start; its hash in the store, itself in a file, 0600. Where the
+ * file is gone a new one takes its place, so deleting the file is how to withdraw a token that became known.
+ */
 function ensureAdminToken(store: Store, data: string): string {
   const file = join(data, 'admin-token')
   if (existsSync(file) && store.tokenName(readFileSync(file, 'utf8').trim()) !== undefined) return file
   const token = randomBytes(32).toString('base64url')
-  store.addToken('admin', token, Date.now())
+  store.setToken('admin', token, Date.now())
   writeFileSync(`${file}.new`, `${token}\n`, { mode: 0o600 })
   renameSync(`${file}.new`, file)
   return file

@@ -126,11 +126,21 @@ test('a host that starts again on the same file finds everything, its id first',
   assert.deepEqual(again.envKeys('notes'), [{ key: 'KEY', updatedAt: 2 }])
 })
 
+test('a new token takes the place of its name’s earlier one', () => {
+  using store = new Store(newFile())
+  store.setToken('admin', 'first', 1)
+  store.setToken('other', 'elsewhere', 1)
+  store.setToken('admin', 'second', 2)
+  assert.equal(store.tokenName('first'), undefined)
+  assert.equal(store.tokenName('second'), 'admin')
+  assert.equal(store.tokenName('elsewhere'), 'other')
+})
+
 test('a token is known by its owner’s name, and only its hash is stored', () => {
   const file = newFile()
   {
     using store = new Store(file)
-    store.addToken('admin', 'planted-token', 1)
+    store.setToken('admin', 'planted-token', 1)
     assert.equal(store.tokenName('planted-token'), 'admin')
     assert.equal(store.tokenName('another'), undefined)
   }

@@ -221,12 +221,15 @@ export class Store implements Disposable {
     )
   }
 
-  addToken(name: string, token: string, now: number): void {
+  /** Gives a name its token; from then on an earlier one is worth nothing. */
+  setToken(name: string, token: string, now: number): void {
     const id = randomBytes(6).toString('hex')
-    this.#db
-      .insert(tokens)
-      .values({ id, name, hash: hashToken(token), createdAt: now })
-      .run()
+    this.#db.transaction(tx => {
+      tx.delete(tokens).where(eq(tokens.name, name)).run()
+      tx.insert(tokens)
+        .values({ id, name, hash: hashToken(token), createdAt: now })
+        .run()
+    })
   }
 
   /** The name of the token's owner, or undefined when no such token was given out. */
