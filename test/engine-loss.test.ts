@@ -56,6 +56,20 @@ describe('the engine is lost', () => {
     await engine.open()
   })
 
+  test('before the host starts: a deploy is told so, and succeeds once the engine is back', async () => {
+    await host.kill('SIGTERM')
+    await engine.close()
+    await host.boot()
+    const answer = await post('early', { 'index.js': server })
+    assert.equal(answer.status, 503)
+    assert.equal(answer.json.code, 'not_ready')
+    assert.equal(answer.headers['retry-after'], '5')
+    await engine.open()
+    await host.until('chatty', 'asleep')
+    assert.equal((await host.visit('chatty')).body, 'up')
+    assert.equal((await post('early', { 'index.js': server })).status, 201)
+  })
+
   test('while a Dockerfile is built: the deploy is told so', async () => {
     const Dockerfile = 'FROM dormice/runtime-node:latest\nRUN echo the build runs; sleep 60\nCMD ["true"]\n'
     const { error } = await loseWhileBuilding('dockerfile', { Dockerfile })
