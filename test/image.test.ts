@@ -11,7 +11,8 @@ import Docker from 'dockerode'
 import { readProgress } from '../src/engine/docker/progress.ts'
 import { packageRoot } from '../src/paths.ts'
 import { runtimeImages } from '../src/setup/images/runtime-images.ts'
-import { call, containersOf, imagesOf, removeAllOf, removeImages, visit } from './support/published.ts'
+import { removeAllOf, removeImages } from './support/cleanup.ts'
+import { call, containersOf, imagesOf, visit } from './support/published.ts'
 
 const docker = new Docker()
 const name = `dormice-image-test-${process.pid}`

@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import Database from 'better-sqlite3'
 import { packageRoot } from '../src/paths.ts'
-import { call, removeAllOf, visit } from './support/published.ts'
+import { removeAllOf } from './support/cleanup.ts'
+import { call, visit } from './support/published.ts'
 
 const run = promisify(execFile)
 

@@ -11,6 +11,7 @@ import Docker from 'dockerode'
 import { Agent, request } from 'undici'
 import { packFolder } from '../../src/cli/pack.ts'
 import { packageRoot } from '../../src/paths.ts'
+import { removeAllOf } from './cleanup.ts'
 
 const docker = new Docker()
 
@@ -201,21 +202,7 @@ export class TestHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill('SIGKILL')
     await this.#agent.destroy()
-    const { id } = this
-    for (const { Id } of await this.containers())
-      await docker.getContainer(Id).remove({ force: true, v: true })
-    const images = await this.images()
-    // Newest first: an image with children cannot go before them.
-    for (const { Id } of images.sort((a, b) => b.Created - a.Created)) {
-      await docker
-        .getImage(Id)
-        .remove({ force: true })
-        .catch(() => undefined)
-    }
-    await docker
-      .getVolume(`dormice-${id}-cache-admin`)
-      .remove()
-      .catch(() => undefined)
+    await removeAllOf(this.id)
     await rm(this.data, { recursive: true, force: true })
   }
 }

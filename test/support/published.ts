@@ -46,20 +46,3 @@ export async function imagesOf(host: string): Promise<string[]> {
   const found = await docker.listImages({ filters: { label: [`dormice.host=${host}`] } })
   return found.flatMap(({ RepoTags }) => RepoTags ?? [])
 }
-
-/** Removes everything that a host left on the engine, by label. */
-export async function removeAllOf(host: string): Promise<void> {
-  for (const id of await containersOf(host)) await docker.getContainer(id).remove({ force: true, v: true })
-  await removeImages(`dormice.host=${host}`)
-}
-
-/** Removes the images with a label; newest first, as an image with children cannot go before them. */
-export async function removeImages(label: string): Promise<void> {
-  const images = await docker.listImages({ filters: { label: [label] } })
-  for (const { Id } of images.sort((a, b) => b.Created - a.Created)) {
-    await docker
-      .getImage(Id)
-      .remove({ force: true })
-      .catch(() => undefined)
-  }
-}

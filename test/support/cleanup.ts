@@ -1,0 +1,35 @@
+import Docker from 'dockerode'
+
+const docker = new Docker()
+
+/** Removes everything that a host left on the engine, by label: containers, images, volumes. */
+export async function removeAllOf(host: string): Promise<void> {
+  const label = [`dormice.host=${host}`]
+  const containers = await docker.listContainers({ all: true, filters: { label } })
+  for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true })
+  await removeImages(`dormice.host=${host}`)
+  const { Volumes } = await docker.listVolumes({ filters: { label } })
+  for (const { Name } of Volumes ?? []) await docker.getVolume(Name).remove()
+}
+
+/**
+ * Removes the images with a label. One that others were committed on top of goes only after them, so rounds are
+ * made until one finds nothing more to remove.
+ */
+export async function removeImages(label: string): Promise<void> {
+  for (;;) {
+    const images = await docker.listImages({ filters: { label: [label] } })
+    const removed = await Promise.all(
+      images.map(({ Id }) =>
+        docker
+          .getImage(Id)
+          .remove({ force: true })
+          .then(
+            () => true,
+            () => false,
+          ),
+      ),
+    )
+    if (!removed.includes(true)) return
+  }
+}
