@@ -183,17 +183,16 @@ describe('deploying', () => {
   })
 
   test('a Dockerfile’s steps are not on the network of instances, for they may forge addresses on theirs', async () => {
-    const routes = "require('fs').readFileSync('/proc/net/route', 'utf8')"
-    await host.deployText(
-      'neighbour',
-      'main.js',
-      `require('http').createServer((request, response) => response.end(${routes})).listen(8080)`,
-    )
+    const main = `require('http')
+      .createServer((request, response) => response.end(require('fs').readFileSync('/proc/net/route', 'utf8')))
+      .listen(8080)`
     // The engine remembers what an earlier run of the same step made, and not what it printed.
-    const Dockerfile = `FROM dormice/runtime-node:latest\nENV AT=${Date.now()}\nRUN cat /proc/net/route\nRUN false\n`
-    const { log } = (await post('builder', await tarOf({ Dockerfile }))).json
+    const steps = [`ENV AT=${Date.now()}`, 'COPY main.js /main.js', 'RUN cat /proc/net/route']
+    const Dockerfile = ['FROM dormice/runtime-node:latest', ...steps, 'CMD ["node", "/main.js"]'].join('\n')
+    assert.equal((await post('steps', await tarOf({ Dockerfile, 'main.js': main }))).status, 201)
     const gateway = (text: string) => /^\w+\t00000000\t(\w{8})\t/m.exec(text)?.[1]
-    const [builders, instances] = [gateway(log), gateway((await host.visit('neighbour')).body)]
+    const builders = gateway(readFileSync(join(host.data, 'builds/steps/1.log'), 'utf8'))
+    const instances = gateway((await host.visit('steps')).body)
     assert.ok(builders)
     assert.ok(instances)
     assert.notEqual(builders, instances)
