@@ -117,6 +117,16 @@ describe('an app sleeps with every file that it wrote', () => {
     )
   })
 
+  test('an app whose image somebody removed is lost, and said to be', async () => {
+    await host.deployText('robbed', 'main.js', "export default { fetch: () => new Response('ok') }")
+    await host.sleep('robbed')
+    await host.removeImage(`dormice-${host.id}/robbed:r1`)
+    const answer = await host.visit('robbed')
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers['x-dormice-error'], 'app_lost')
+    assert.equal(await host.state('robbed'), 'lost')
+  })
+
   test('following the log of an app goes on across sleeps and ends when the app is deleted', async () => {
     await host.deployText(
       'followed',

@@ -85,7 +85,7 @@ export type ProblemShape = z.infer<typeof ProblemShape>
  * One line of a deploy's progress (`Accept: application/x-ndjson`). The last line has `release` or `error`.
  */
 export type DeployEvent =
-  | { step: 'received' | 'detected' | 'building' | 'saving' | 'switching'; detail: string }
+  | { step: 'received' | 'detected' | 'building' | 'switching'; detail: string }
   | { log: string }
   | { release: ReleaseShape; url: string }
   | { error: ProblemShape }

@@ -289,13 +289,11 @@ export class FakeEngine implements Engine {
     yield { at: 1, stream: 'stdout' as const, text: `hello from ${id}` }
   }
 
-  info = unused
   changes = unused
   put = unused as (id: string, path: string, tar: Readable) => Promise<never>
   seal = unused
   pull = unused
   build = unused
-  removeVolume = unused
   events(): AsyncIterable<EngineEvent> {
     throw new Error('not part of the fake')
   }

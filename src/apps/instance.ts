@@ -315,6 +315,12 @@ export class Instance implements Leasable, Keepable {
     return awaitReady(this.#context, launch, found)
   }
 
+  /** What the engine did not find may also be a container that somebody removed in that moment. */
+  async #imageIsGone(): Promise<boolean> {
+    const image = this.#context.store.launch(this.name)?.image
+    return image !== undefined && isGone(this.#context.engine.image(image))
+  }
+
   /** Settles a wake that failed; returns what to tell those who waited for it. */
   async #wakeFailed(error: unknown): Promise<unknown> {
     const { log, now, keeper } = this.#context
@@ -327,7 +333,7 @@ export class Instance implements Leasable, Keepable {
     if (error instanceof Problem) return error
     this.#unsure = true
     log.error('wake_failed', { app: this.name, error: messageOf(error) })
-    if (error instanceof NotFound) {
+    if (error instanceof NotFound && (await this.#imageIsGone())) {
       this.#failure = { at: now(), message: messageOf(error), lastLines: '', retryAt: now() }
       this.#become('lost')
       return problems.appLost(this.name, error)
@@ -370,7 +376,7 @@ export class Instance implements Leasable, Keepable {
       this.#asleep()
       return asleep
     } catch (error) {
-      const gone = await this.#isGone(container)
+      const gone = await isGone(this.#context.engine.container(container))
       this.#asleep()
       if (gone) {
         // The app goes on from its last snapshot.
@@ -381,13 +387,6 @@ export class Instance implements Leasable, Keepable {
       this.#unsure = true
       throw error
     }
-  }
-
-  async #isGone(container: string): Promise<boolean> {
-    return this.#context.engine.container(container).then(
-      () => false,
-      error => error instanceof NotFound,
-    )
   }
 
   async #crashed(container: string, message: string, ranFor: number): Promise<void> {
@@ -462,4 +461,12 @@ export class Instance implements Leasable, Keepable {
   #isCrashed({ message, lastLines, retryAt }: Failure): Problem {
     return problems.appCrashed(this.name, message, lastLines, retryAt - this.#context.now())
   }
+}
+
+/** Whether the engine does not find what it is asked for; false when it cannot say. */
+function isGone(question: Promise<unknown>): Promise<boolean> {
+  return question.then(
+    () => false,
+    error => error instanceof NotFound,
+  )
 }

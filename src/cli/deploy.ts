@@ -55,7 +55,7 @@ async function fill(call: Call, source: Source, progress: Progress): Promise<voi
 }
 
 /** What the host's steps are called here. */
-const NAMES: Record<string, string> = { building: 'build', saving: 'save', switching: 'start' }
+const NAMES: Record<string, string> = { building: 'build', switching: 'start' }
 
 /** Shows the steps that the host tells of, and remembers what an error's meaning depends on. */
 class HostSteps {

@@ -119,9 +119,6 @@ export type EngineEvent =
   | { kind: 'disconnected' }
 
 export interface Engine {
-  /** Resolves when the engine answers; its name, version and storage driver. */
-  info(): Promise<{ name: string; version: string; storage: string; cpus: number; memory: number }>
-
   /**
    * Creates and starts; resolves with its address when the engine says it runs (not: when its port answers).
    * @throws {CannotStart} and then no container is left
@@ -190,7 +187,6 @@ export interface Engine {
     },
   ): Promise<Image>
 
-  removeVolume(name: string): Promise<void>
   /** What happens to containers of this host. Reconnects for ever until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>
 }

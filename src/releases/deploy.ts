@@ -21,7 +21,7 @@ import { scanUpload } from './upload/scan.ts'
 
 /** How far a deploy has come, for whoever waits for it. */
 export type Progress = {
-  step(step: 'received' | 'detected' | 'building' | 'saving' | 'switching', detail: string): void
+  step(step: 'received' | 'detected' | 'building' | 'switching', detail: string): void
   /** A line of the build's output. */
   log(line: string): void
 }

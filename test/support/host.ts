@@ -195,6 +195,11 @@ export class TestHost implements AsyncDisposable {
     return docker.listImages({ filters: { label: [`dormice.host=${this.id}`] } })
   }
 
+  /** Removes an image behind the host's back. */
+  async removeImage(reference: string): Promise<void> {
+    await docker.getImage(reference).remove({ force: true })
+  }
+
   inspectImage(reference: string): Promise<Docker.ImageInspectInfo> {
     return docker.getImage(reference).inspect()
   }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import { type ContainerSpec, type Engine, type Labels, NotFound } from '../engine.ts'
-import { bounded, connect } from './client.ts'
+import { connect } from './client.ts'
 import * as containers from './containers.ts'
 import { events } from './events.ts'
 import * as images from './images.ts'
@@ -16,17 +16,6 @@ export class DockerEngine implements Engine {
   constructor(host: string, docker: Docker = connect()) {
     this.#docker = docker
     this.#host = host
-  }
-
-  async info() {
-    const info = await bounded('look at engine', 20_000, () => this.#docker.info())
-    return {
-      name: 'docker',
-      version: String(info.ServerVersion),
-      storage: String(info.Driver),
-      cpus: Number(info.NCPU),
-      memory: Number(info.MemTotal),
-    }
   }
 
   async create(spec: ContainerSpec): Promise<string> {
@@ -86,10 +75,6 @@ export class DockerEngine implements Engine {
     } finally {
       tar.destroy()
     }
-  }
-
-  async removeVolume(name: string): Promise<void> {
-    await bounded('remove volume', 60_000, () => this.#docker.getVolume(name).remove())
   }
 
   events = (signal: AbortSignal) => events(this.#docker, this.#host, signal)
