@@ -181,7 +181,6 @@ export interface Engine {
       tag: string
       labels: Labels
       limits: Limits
-      args?: Record<string, string>
       log: (line: string) => void
       signal?: AbortSignal
     },

@@ -154,9 +154,12 @@ export class Deployer {
       log.info('released', { app, release: number, runtime: spec.runtime })
       return release
     } catch (error) {
-      await engine
-        .removeImage(tag)
-        .catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
+      // Whatever went wrong after the switch: the image of the current release stays (I5).
+      if (store.app(app)?.release !== number) {
+        await engine
+          .removeImage(tag)
+          .catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
+      }
       // The first deploy failed: there is no app yet. (Or it was deleted meanwhile.)
       if (store.app(app)?.release === null) await this.#apps.delete(app)
       throw error

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import type Docker from 'dockerode'
-import type { Image, Labels, Limits } from '../engine.ts'
+import type { Engine, Image, Labels } from '../engine.ts'
 import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.ts'
 import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
@@ -154,14 +154,7 @@ export async function pull(
 export async function build(
   docker: Docker,
   tar: Readable,
-  options: {
-    tag: string
-    labels: Labels
-    limits: Limits
-    args?: Record<string, string>
-    log: (line: string) => void
-    signal?: AbortSignal
-  },
+  options: Parameters<Engine['build']>[1],
 ): Promise<Image> {
   const { limits } = options
   try {
@@ -172,7 +165,6 @@ export async function build(
       memswap: limits.memory,
       cpuperiod: 100_000,
       cpuquota: Math.round(limits.cpu * 100_000),
-      buildargs: options.args ?? {},
       networkmode: buildNetworkName,
       forcerm: true,
       ...(options.signal ? { abortSignal: options.signal } : {}),
