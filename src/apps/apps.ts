@@ -200,7 +200,7 @@ export class Apps {
         reason: 'recovery',
         image: tag,
         size,
-        layers,
+        layers: layers.length,
       })
       log.warn('snapshot_recovered', { app: app.name, snapshot: number })
       return

@@ -72,7 +72,7 @@ async function commit(
     reason,
     image: tag,
     size: image.size,
-    layers: image.layers,
+    layers: image.layers.length,
   }
   store.addSnapshot(snapshot)
   return snapshot

@@ -27,6 +27,11 @@ export class BuildFailed extends Error {
   override name = 'BuildFailed'
 }
 
+/** An image cannot be made, for layers of it are nowhere. */
+export class LayersMissing extends Error {
+  override name = 'LayersMissing'
+}
+
 /** Labels on every container and image that Dormice makes: what recovery reads. Values are strings. */
 export type Labels = {
   /** Id of the data folder that owns the object; several hosts can share an engine. */
@@ -93,14 +98,41 @@ export type Image = {
   labels: Labels
   /** Bytes on disk of all layers. */
   size: number
-  /** Number of file system layers. */
-  layers: number
+  /** Its file system layers, bottom first. */
+  layers: readonly DiffId[]
   /** Ports that the image declares, TCP only, ascending. */
   ports: readonly number[]
   /** Paths the image declares as VOLUME: not part of a commit. */
   volumes: readonly string[]
   /** The image's own entrypoint and command, joined. */
   command: readonly string[]
+}
+
+/** Names a layer: the SHA-256 of its uncompressed tar, `sha256:<64 hex digits>`, as in an image's `rootfs.diff_ids`. */
+export type DiffId = string
+
+/** What an image is made of, apart from the engine that holds it. */
+export type ImageManifest = {
+  /** JSON of the image's configuration without its labels and layers; only `engine/` looks into it. */
+  config: string
+  /** Bottom first. */
+  layers: readonly DiffId[]
+}
+
+/** Where layers are copied to; see `layers/layer-store.ts`. */
+export interface LayerSink {
+  has(id: DiffId): boolean
+  /** Keeps a layer's tar, which may be compressed with gzip; resolves once it is on disk. */
+  add(tar: Readable): Promise<DiffId>
+}
+
+/** Where layers come from. */
+export interface LayerSource {
+  has(id: DiffId): boolean
+  /** Bytes that {@link open} gives. */
+  size(id: DiffId): number
+  /** The layer's tar compressed with gzip. */
+  open(id: DiffId): Readable
 }
 
 export type Change = { path: string; kind: 'added' | 'changed' | 'deleted' }
@@ -130,6 +162,10 @@ export interface Engine {
   run(id: string): Promise<void>
   /** Resolves when the container is not running: SIGTERM, `grace` seconds, SIGKILL. Thaws a paused one first. */
   stop(id: string, grace: number): Promise<void>
+  /** Stops a running container's processes where they are. No error when they are already. */
+  freeze(id: string): Promise<void>
+  /** Lets a frozen container go on. No error when it is not frozen. */
+  thaw(id: string): Promise<void>
   /** Resolves with the exit once the container has ended. */
   wait(id: string, signal?: AbortSignal): Promise<Exit>
   /** Kills if need be and removes, with its anonymous volumes; a name will do. No error when it is gone already. */
@@ -152,7 +188,7 @@ export interface Engine {
   ): AsyncIterable<LogLine>
 
   /**
-   * Makes an image of a stopped container under an immutable tag; undefined, and no image, when its disk has
+   * Makes an image of a stopped or frozen container under an immutable tag; undefined, and no image, when its disk has
    * nothing that its image has not. The values of the secrets it was created with are kept out of the image.
    */
   commit(id: string, options: { tag: string; labels: Labels }): Promise<Image | undefined>
@@ -184,6 +220,22 @@ export interface Engine {
       log: (line: string) => void
       signal?: AbortSignal
     },
+  ): Promise<Image>
+
+  /** What an image is made of; nothing is copied. */
+  manifest(reference: string): Promise<ImageManifest>
+  /** Copies those layers of an image that the sink has not into it, and says what the image is made of. */
+  copyLayers(reference: string, sink: LayerSink): Promise<ImageManifest>
+  /**
+   * Makes an image of layers and a configuration under an immutable tag. Only layers that the engine has not in this
+   * place are read from the source.
+   *
+   * @throws {LayersMissing} neither the engine nor the source has one of the layers
+   */
+  assemble(
+    manifest: ImageManifest,
+    options: { tag: string; labels: Labels },
+    source: LayerSource,
   ): Promise<Image>
 
   /** What happens to containers of this host. Reconnects for ever until the signal aborts. */

@@ -20,7 +20,7 @@ export async function get(docker: Docker, reference: string): Promise<Image> {
     tags: info.RepoTags ?? [],
     labels: readLabels(config.Labels),
     size: info.Size,
-    layers: layersOf(info),
+    layers: info.RootFS.Layers ?? [],
     ports: Object.keys(config.ExposedPorts ?? {})
       .filter(port => port.endsWith('/tcp'))
       .map(port => Number.parseInt(port, 10))
@@ -89,8 +89,8 @@ export async function commit(
   }
   if (holdsSecret(committed, container.Config.Env, secrets)) await scrub(docker, committed, tag)
   const image = await get(docker, tag)
-  if (after !== before + 1 || image.layers !== after) {
-    throw new Error(`commit of ${tag}: ${image.layers} layers on top of ${before}, where one more is right`)
+  if (after !== before + 1 || image.layers.length !== after) {
+    throw new Error(`commit of ${tag}: ${image.layers.length} layers on top of ${before}, where one more is right`)
   }
   if (image.labels.host !== labels.host || image.labels.generation !== labels.generation) {
     throw new Error(`commit of ${tag}: its labels are not the ones given`)
