@@ -1,9 +1,21 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
-import { type ContainerSpec, type Engine, type Labels, NotFound } from '../engine.ts'
+import {
+  type ContainerSpec,
+  type Engine,
+  type ImageManifest,
+  type Labels,
+  type LayerSink,
+  type LayerSource,
+  NotFound,
+} from '../engine.ts'
+import { assemble } from './assemble.ts'
 import { connect } from './client.ts'
 import * as containers from './containers.ts'
+import { copyLayers } from './copy-layers.ts'
 import { events } from './events.ts'
+import { freeze, thaw } from './freeze.ts'
+import { manifestOf } from './image-config.ts'
 import * as images from './images.ts'
 import { buildNetworkName, ensureNetwork, networkName } from './network.ts'
 
@@ -51,6 +63,8 @@ export class DockerEngine implements Engine {
   }
 
   stop = (id: string, grace: number) => containers.stop(this.#docker, id, grace)
+  freeze = (id: string) => freeze(this.#docker, id)
+  thaw = (id: string) => thaw(this.#docker, id)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
   remove = (id: string) => containers.remove(this.#docker, id)
   container = (id: string) => containers.get(this.#docker, id)
@@ -76,6 +90,11 @@ export class DockerEngine implements Engine {
       tar.destroy()
     }
   }
+
+  manifest = async (reference: string) => manifestOf(await images.inspect(this.#docker, reference))
+  copyLayers = (reference: string, sink: LayerSink) => copyLayers(this.#docker, reference, sink)
+  assemble = (manifest: ImageManifest, options: { tag: string; labels: Labels }, source: LayerSource) =>
+    assemble(this.#docker, manifest, options, source)
 
   events = (signal: AbortSignal) => events(this.#docker, this.#host, signal)
 }

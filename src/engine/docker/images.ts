@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { promisify } from 'node:util'
 import type Docker from 'dockerode'
 import type { Engine, Image, Labels } from '../engine.ts'
 import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.ts'
 import { bounded, engineError, reasonOf, statusOf } from './client.ts'
+import { flush } from './flush.ts'
 import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
 import { buildNetworkName } from './network.ts'
@@ -90,7 +89,9 @@ export async function commit(
   if (holdsSecret(committed, container.Config.Env, secrets)) await scrub(docker, committed, tag)
   const image = await get(docker, tag)
   if (after !== before + 1 || image.layers.length !== after) {
-    throw new Error(`commit of ${tag}: ${image.layers.length} layers on top of ${before}, where one more is right`)
+    throw new Error(
+      `commit of ${tag}: ${image.layers.length} layers on top of ${before}, where one more is right`,
+    )
   }
   if (image.labels.host !== labels.host || image.labels.generation !== labels.generation) {
     throw new Error(`commit of ${tag}: its labels are not the ones given`)
@@ -177,7 +178,8 @@ export async function build(
   return get(docker, options.tag)
 }
 
-function inspect(docker: Docker, reference: string): Promise<Docker.ImageInspectInfo> {
+/** Everything the engine says of an image. */
+export function inspect(docker: Docker, reference: string): Promise<Docker.ImageInspectInfo> {
   return bounded('look at image', 20_000, () => docker.getImage(reference).inspect())
 }
 
@@ -189,10 +191,4 @@ function layersOf(image: Docker.ImageInspectInfo): number {
 function split(reference: string): [repo: string, tag: string] {
   const colon = reference.lastIndexOf(':')
   return [reference.slice(0, colon), reference.slice(colon + 1)]
-}
-
-const execute = promisify(execFile)
-
-async function flush(): Promise<void> {
-  await execute('sync', { timeout: 120_000 })
 }

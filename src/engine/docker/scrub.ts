@@ -1,9 +1,16 @@
-import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
 import type Docker from 'dockerode'
-import { pack } from 'tar-stream'
 import { bounded } from './client.ts'
-import { readProgress } from './progress.ts'
+import { manifestOf } from './image-config.ts'
+import { load } from './load.ts'
+
+/** Nothing has to be sent: the engine has just made all of the layers. */
+const nothing = {
+  has: () => false,
+  size: () => 0,
+  open(): never {
+    throw new Error('nothing is sent')
+  },
+}
 
 /**
  * Puts an image in the place of another: the same layers and configuration, without what the engine noted about
@@ -13,23 +20,7 @@ import { readProgress } from './progress.ts'
  * @param tag the image's only tag
  */
 export async function scrub(docker: Docker, image: Docker.ImageInspectInfo, tag: string): Promise<void> {
-  const layers = image.RootFS.Layers ?? []
-  const config = JSON.stringify({
-    architecture: image.Architecture,
-    os: image.Os,
-    created: image.Created,
-    config: image.Config,
-    rootfs: { type: 'layers', diff_ids: layers },
-    history: layers.map(() => ({ created: image.Created })),
-  })
-  const name = `${createHash('sha256').update(config).digest('hex')}.json`
-  const manifest = [{ Config: name, RepoTags: [tag], Layers: layers.map((_, n) => `${n}/layer.tar`) }]
-  const archive = pack()
-  archive.entry({ name }, config)
-  archive.entry({ name: 'manifest.json' }, JSON.stringify(manifest))
-  archive.finalize()
-  await bounded('load image', 120_000, async () => {
-    await readProgress(await docker.loadImage(Readable.from(archive), { quiet: true }))
-  })
+  const manifest = manifestOf(image)
+  await load(docker, { manifest, labels: image.Config?.Labels ?? {}, tag }, manifest.layers.length, nothing)
   await bounded('remove image', 60_000, () => docker.getImage(image.Id).remove())
 }

@@ -1,0 +1,25 @@
+import type Docker from 'dockerode'
+import { bounded, reasonOf, statusOf } from './client.ts'
+
+/** Stops a running container's processes where they are; no error when they are already. */
+export function freeze(docker: Docker, id: string): Promise<void> {
+  return refusal(
+    /already paused/,
+    bounded('freeze container', 20_000, () => docker.getContainer(id).pause()),
+  )
+}
+
+/** Lets a frozen container go on; no error when it is not frozen. */
+export function thaw(docker: Docker, id: string): Promise<void> {
+  return refusal(
+    /is not paused/,
+    bounded('thaw container', 20_000, () => docker.getContainer(id).unpause()),
+  )
+}
+
+/** Engines say "already there" as a conflict or, older ones, as a failure of their own: the sentence tells. */
+async function refusal(harmless: RegExp, call: Promise<unknown>): Promise<void> {
+  await call.catch(error => {
+    if (statusOf(error) === undefined || !harmless.test(reasonOf(error))) throw error
+  })
+}
