@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { type Entry, entryOf, LayerInvalid } from './listing.ts'
+import { TarReader } from './tar-reader.ts'
+
+/** Parts of a layer's tar: an entry, then the bytes of its content, then its end with the content's SHA-256. */
+export type Part =
+  | { kind: 'entry'; entry: Entry }
+  | { kind: 'bytes'; bytes: Buffer }
+  | { kind: 'end'; entry: Entry; sha256: string | undefined }
+
+/**
+ * A layer's entries with their contents as its tar's bytes come in: the one place that says which entries of a tar
+ * count, so that the n-th here is the n-th of its listing.
+ */
+export class LayerContents {
+  readonly #tar = new TarReader()
+  #entry: Entry | undefined
+  #hash: ReturnType<typeof createHash> | undefined
+
+  /** @throws {LayerInvalid} the tar is cut off */
+  finish(): void {
+    if (this.#entry) throw new LayerInvalid(`The tar of the layer is cut off in "${this.#entry.path}".`)
+    this.#tar.finish()
+  }
+
+  /** What the bytes complete. @throws {LayerInvalid} */
+  *push(chunk: Buffer): Generator<Part, void> {
+    for (const event of this.#tar.push(chunk)) {
+      if (event.kind === 'entry') {
+        this.#entry = entryOf(event.header)
+        if (!this.#entry) continue
+        this.#hash = this.#entry.type === 'file' ? createHash('sha256') : undefined
+        yield { kind: 'entry', entry: this.#entry }
+      } else if (!this.#entry) {
+        // Belongs to an entry without meaning.
+      } else if (event.kind === 'body') {
+        if (!this.#hash) continue
+        this.#hash.update(event.bytes)
+        yield { kind: 'bytes', bytes: event.bytes }
+      } else {
+        yield { kind: 'end', entry: this.#entry, sha256: this.#hash?.digest('hex') }
+        this.#entry = undefined
+      }
+    }
+  }
+}
+
+/** Makes a layer's listing while its tar's bytes pass. */
+export class Lister {
+  readonly #contents = new LayerContents()
+  readonly #entries: Entry[] = []
+
+  /** @throws {LayerInvalid} */
+  push(chunk: Buffer): void {
+    for (const part of this.#contents.push(chunk)) {
+      if (part.kind !== 'end') continue
+      if (part.sha256) part.entry.sha256 = part.sha256
+      this.#entries.push(part.entry)
+    }
+  }
+
+  /** @throws {LayerInvalid} the tar is cut off */
+  finish(): Entry[] {
+    this.#contents.finish()
+    return this.#entries
+  }
+}
