@@ -1,7 +1,7 @@
 import { type ClientRequest, request } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 
-export type Target = { host: string; port: number; hostHeader?: string }
+export type Target = { host: string; port: number; hostHeader?: string; body?: string }
 
 export type FirstAnswer = {
   /** `performance.now()` when the answer's first bytes had come in. */
@@ -18,11 +18,16 @@ const startLimit = 30_000
 /** One try may take this long, ms. */
 const patience = 60_000
 
-/** A GET over a connection of its own; resolves when its answer begins, after that has been read to its end. */
-export function firstAnswer({ host, port, hostHeader }: Target): Promise<FirstAnswer> {
+/**
+ * A GET, or a POST of the body there is, over a connection of its own; resolves when its answer has been read to its
+ * end.
+ */
+export function firstAnswer({ host, port, hostHeader, body }: Target): Promise<FirstAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<FirstAnswer>()
   const headers = hostHeader === undefined ? {} : { host: hostHeader }
-  const sent: ClientRequest = request({ host, port, path: '/', agent: false, headers, timeout: patience })
+  const method = body === undefined ? 'GET' : 'POST'
+  const options = { host, port, method, path: '/', agent: false, headers, timeout: patience } as const
+  const sent: ClientRequest = request(options)
   sent.once('response', answer => {
     const at = performance.now()
     const timing = String(answer.headers['server-timing'] ?? '')
@@ -34,7 +39,7 @@ export function firstAnswer({ host, port, hostHeader }: Target): Promise<FirstAn
     sent.destroy(new Error(`no answer from ${host}:${port} in ${patience / 1000} s`)),
   )
   sent.once('error', reject)
-  sent.end()
+  sent.end(body)
   return promise
 }
 

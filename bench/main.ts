@@ -16,6 +16,11 @@ const benches: Record<string, { about: string; load(): Promise<Bench> }> = {
     about: 'requests/s and CPU per request of the edge, beside nginx and Caddy',
     load: async () => (await import('./edge.ts')).benchEdge,
   },
+  sleep: {
+    about:
+      'last answer → no container, beside raw stop + commit + remove; depth, disk and wake time of an app by age',
+    load: async () => (await import('./sleep.ts')).benchSleep,
+  },
 }
 
 function usage(): string {

@@ -1,4 +1,5 @@
 import type Docker from 'dockerode'
+import { removeImages } from '../test/support/cleanup.ts'
 import { freePort } from './free-port.ts'
 
 /** Label of the containers that a benchmark makes through dockerode; its value is the run. */
@@ -41,7 +42,8 @@ export async function createLike(
     StopSignal,
     StopTimeout,
     Healthcheck,
-    Labels: { [label]: run },
+    // The engine adds the image's labels: without values no host takes the container for its own.
+    Labels: { ...withoutValues(model.Config.Labels), [label]: run },
     ...(network.kind === 'published' ? { ExposedPorts: { [`${inside}/tcp`]: {} } } : {}),
     HostConfig: {
       ...model.HostConfig,
@@ -65,10 +67,15 @@ export async function createLike(
   }
 }
 
-/** Removes all containers of a run, whatever their state. */
+/** Removes all containers of a run, whatever their state, and the images committed of them. */
 export async function removeAll(docker: Docker, run: string): Promise<void> {
   const found = await docker.listContainers({ all: true, filters: { label: [`${label}=${run}`] } })
   for (const { Id } of found) await docker.getContainer(Id).remove({ force: true, v: true })
+  await removeImages(`${label}=${run}`)
+}
+
+function withoutValues(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.keys(labels).map(key => [key, '']))
 }
 
 function portOf({ Config }: Docker.ContainerInspectInfo): number {
