@@ -1,13 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
-import { packageRoot } from '../paths.ts'
 import type { AppSettings } from '../releases/manifest.ts'
-import { and, asc, drizzle, eq, isNull, max, migrate, sql } from './drizzle.ts'
+import { and, asc, drizzle, eq, isNull, max, sql } from './drizzle.ts'
+import { openDatabase } from './open.ts'
 import type { App, Launch, Release, Snapshot } from './records.ts'
 import { apps, env, meta, releases, snapshots, tokens } from './schema.ts'
+import { envPlace, type Secrets } from './secrets.ts'
 
 /**
  * What Dormice knows, in one SQLite file. Methods are in the words of the domain; transactions stay inside.
@@ -16,20 +15,20 @@ import { apps, env, meta, releases, snapshots, tokens } from './schema.ts'
 export class Store implements Disposable {
   readonly #database: Database.Database
   readonly #db: BetterSQLite3Database
+  readonly #secrets: Secrets
   /** Id of this data folder: labels everything it owns on the engine. 12 hex digits. */
   readonly hostId: string
 
-  /** Opens or creates the database file, mode 0600, and migrates it. */
+  /**
+   * Opens or creates the database file and the file `key` beside it, both 0600, and migrates the database.
+   *
+   * @throws {DataUnusable} before anything is touched
+   */
   constructor(file: string) {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    closeSync(openSync(file, 'a', 0o600))
-    chmodSync(file, 0o600)
-    this.#database = new Database(file)
-    this.#database.pragma('journal_mode = WAL')
-    this.#database.pragma('synchronous = FULL')
-    this.#database.pragma('foreign_keys = ON')
-    this.#db = drizzle(this.#database)
-    migrate(this.#db, { migrationsFolder: join(packageRoot, 'src/store/migrations') })
+    const { database, secrets } = openDatabase(file)
+    this.#database = database
+    this.#secrets = secrets
+    this.#db = drizzle(database)
     this.#db
       .insert(meta)
       .values({ key: 'host', value: randomBytes(6).toString('hex') })
@@ -184,13 +183,34 @@ export class Store implements Disposable {
             .from(snapshots)
             .where(and(eq(snapshots.app, name), eq(snapshots.number, app.snapshot)))
             .get()
-    return { app, release, image: snapshot?.image ?? release.image, env: this.env(name) }
+    const env = () => this.env(name)
+    return {
+      app,
+      release,
+      image: snapshot?.image ?? release.image,
+      // Read by a wake alone: an app whose values cannot be read still falls asleep and is shown.
+      get env() {
+        return env()
+      },
+    }
   }
 
-  /** The app's environment. Values are secrets: never log them. */
+  /**
+   * The app's environment. Values are secrets: never log them.
+   *
+   * @throws when a value was not stored by this Dormice for this variable
+   */
   env(app: string): Record<string, string> {
     const rows = this.#db.select().from(env).where(eq(env.app, app)).orderBy(asc(env.key)).all()
-    return Object.fromEntries(rows.map(row => [row.key, row.value]))
+    return Object.fromEntries(rows.map(({ key, value }) => [key, this.#openEnv(app, key, value)]))
+  }
+
+  #openEnv(app: string, key: string, sealed: string): string {
+    const value = this.#secrets.open(sealed, envPlace(app, key))
+    if (value !== undefined) return value
+    throw new Error(
+      `the stored value of ${key} of ${app} was changed from outside; set or remove the variable`,
+    )
   }
 
   /** Names and times of the app's environment, without values. */
@@ -203,12 +223,24 @@ export class Store implements Disposable {
       .all()
   }
 
-  setEnv(app: string, key: string, value: string, now: number): void {
+  /** @param plain the value; it is sealed here */
+  setEnv(app: string, key: string, plain: string, now: number): void {
+    const value = this.#secrets.seal(plain, envPlace(app, key))
     this.#db
       .insert(env)
       .values({ app, key, value, updatedAt: now })
       .onConflictDoUpdate({ target: [env.app, env.key], set: { value, updatedAt: now } })
       .run()
+  }
+
+  /** Sets variables and, where the value is null, removes them: all or none. */
+  changeEnv(app: string, changes: Readonly<Record<string, string | null>>, now: number): void {
+    this.#db.transaction(() => {
+      for (const [key, value] of Object.entries(changes)) {
+        if (value === null) this.unsetEnv(app, key)
+        else this.setEnv(app, key, value, now)
+      }
+    })
   }
 
   /** True when there was such a variable. */
