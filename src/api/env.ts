@@ -18,9 +18,38 @@ const keyParam = appParam.extend({
   key: Key.openapi({ param: { name: 'key', in: 'path' }, example: 'API_KEY' }),
 })
 
+// Messages of their own: zod's say back what it did not expect, which may be a value in the place of a name.
+const Value = z.strictObject({ value: z.string() }, 'accepted: {"value": "…"}')
+const Changes = z.record(
+  Key,
+  z.string('accepted: text, or null to remove the variable').nullable(),
+  'accepted: {"KEY": "value", …}',
+)
+
+/** @throws {Problem} 400 `invalid_env_value`, which does not say the value */
+function checkValue(key: string, value: string): void {
+  if (Buffer.byteLength(value) <= maxValueBytes && !value.includes('\0')) return
+  throw new Problem({
+    code: 'invalid_env_value',
+    status: 400,
+    detail: `the value of ${key} cannot be set; accepted: up to ${maxValueBytes} bytes without NUL`,
+  })
+}
+
+/** Like the API's own {@link validationHook}, which would say back a name that is not accepted. */
+function envHook(result: { success: true } | { success: false; error: z.ZodError }): void {
+  if (result.success) return
+  const wrong = result.error.issues.find(issue => issue.code === 'invalid_key')
+  if (wrong) {
+    const detail = `a variable’s name is not accepted; ${wrong.issues[0]?.message}`
+    throw new Problem({ code: 'invalid_request', status: 400, detail })
+  }
+  validationHook(result)
+}
+
 /** `/v1/apps/:app/env`: environment; values are write-only. */
 export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIHono {
-  const routes = new OpenAPIHono({ defaultHook: validationHook })
+  const routes = new OpenAPIHono({ defaultHook: envHook })
 
   routes.openapi(
     createRoute({
@@ -41,28 +70,39 @@ export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIH
 
   routes.openapi(
     createRoute({
+      method: 'patch',
+      path: '/v1/apps/{app}/env',
+      summary:
+        'Set several variables, and remove those given as null, all or none; applies from the next wake',
+      request: {
+        params: appParam,
+        body: { required: true, content: { 'application/json': { schema: Changes } } },
+      },
+      responses: { 204: { description: 'Changed' }, ...problems },
+    }),
+    c => {
+      const changes = c.req.valid('json')
+      for (const [key, value] of Object.entries(changes)) if (value !== null) checkValue(key, value)
+      store.changeEnv(apps.get(c.req.valid('param').app).name, changes, now())
+      return c.body(null, 204)
+    },
+  )
+
+  routes.openapi(
+    createRoute({
       method: 'put',
       path: '/v1/apps/{app}/env/{key}',
       summary: 'Set a variable; applies from the next wake',
       request: {
         params: keyParam,
-        body: {
-          required: true,
-          content: { 'application/json': { schema: z.object({ value: z.string() }).strict() } },
-        },
+        body: { required: true, content: { 'application/json': { schema: Value } } },
       },
       responses: { 204: { description: 'Set' }, ...problems },
     }),
     c => {
       const { app, key } = c.req.valid('param')
       const { value } = c.req.valid('json')
-      if (Buffer.byteLength(value) > maxValueBytes || value.includes('\0')) {
-        throw new Problem({
-          code: 'invalid_env_value',
-          status: 400,
-          detail: `the value of ${key} cannot be set; accepted: up to ${maxValueBytes} bytes without NUL`,
-        })
-      }
+      checkValue(key, value)
       store.setEnv(apps.get(app).name, key, value, now())
       return c.body(null, 204)
     },

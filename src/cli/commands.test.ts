@@ -125,37 +125,31 @@ test('rm --yes deletes', async () => {
   assert.deepEqual(host.asked, ['DELETE /v1/apps/notes'])
 })
 
-test('env set sends each value and says when it applies', async () => {
-  await using host = await fakeHost({
-    'PUT /v1/apps/notes/env/A': noContent,
-    'PUT /v1/apps/notes/env/B': noContent,
-  })
-  const { code, stdout, stderr } = await run(['env', 'set', 'notes', 'A=1=2', 'B='], { host })
+test('env set sends all values in one call and says when they apply', async () => {
+  await using host = await fakeHost({ 'PATCH /v1/apps/notes/env': noContent })
+  const { code, stdout, stderr } = await run(['env', 'set', 'notes', 'A=1=2', 'B=', 'A=3'], { host })
   assert.equal(code, 0)
   assert.equal(stdout, 'A is set\nB is set\n')
   assert.match(stderr, /applies from the next wake of notes; `dormice restart notes` applies it now/)
-  assert.deepEqual(host.asked, ['PUT /v1/apps/notes/env/A', 'PUT /v1/apps/notes/env/B'])
-  assert.deepEqual(
-    host.bodies.map(body => JSON.parse(body)),
-    [{ value: '1=2' }, { value: '' }],
-  )
+  assert.deepEqual(host.asked, ['PATCH /v1/apps/notes/env'])
+  assert.deepEqual(JSON.parse(host.bodies[0]!), { A: '3', B: '' })
 })
 
 test('env set reads the value “-” from standard input, its last line end left out', async () => {
-  await using host = await fakeHost({ 'PUT /v1/apps/notes/env/KEY': noContent })
+  await using host = await fakeHost({ 'PATCH /v1/apps/notes/env': noContent })
   const { code, stdout, stderr } = await run(['env', 'set', 'notes', 'KEY=-'], {
     host,
     input: 'hunter2\nmore\n',
   })
   assert.equal(code, 0)
-  assert.deepEqual(JSON.parse(host.bodies[0]!), { value: 'hunter2\nmore' })
+  assert.deepEqual(JSON.parse(host.bodies[0]!), { KEY: 'hunter2\nmore' })
   assert.doesNotMatch(stdout + stderr, /hunter2/)
 })
 
-test('env set tells what was set before one was refused', async () => {
-  await using host = await fakeHost({ 'PUT /v1/apps/notes/env/A': noContent })
+test('env set that is refused does not say that anything is set', async () => {
+  await using host = await fakeHost({})
   const { code, stdout, stderr } = await run(['env', 'set', 'notes', 'A=1', 'B=2'], { host })
-  assert.deepEqual([code, stdout, stderr], [1, 'A is set\n', 'error: there is no app nope\n'])
+  assert.deepEqual([code, stdout, stderr], [1, '', 'error: there is no app nope\n'])
 })
 
 test('env unset removes, env ls lists', async () => {

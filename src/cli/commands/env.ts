@@ -21,7 +21,7 @@ export function envCommand(): Command {
   env
     .command('set')
     .summary('set variables')
-    .description('Set variables. They apply from the app’s next wake.')
+    .description('Set variables, all or none. They apply from the app’s next wake.')
     .argument('<app>', 'the app’s name')
     .argument('<key=value...>', 'variables; the value “-” is read from standard input')
     .addHelpText('after', examples(...SETTING))
@@ -58,11 +58,9 @@ async function set(app: string, pairs: string[]): Promise<void> {
   const [secret] = fromInput
   if (fromInput.length > 1) throw new UsageError('only one value can be “-”: standard input is one value')
   if (secret) secret.value = await readSecret(secret.key)
-  const client = new Client()
-  for (const { key, value } of variables) {
-    await client.call(appPath(app, 'env', key), { method: 'PUT', json: { value } })
-    print(`${key} is set`)
-  }
+  const json = Object.fromEntries(variables.map(({ key, value }) => [key, value]))
+  await new Client().call(appPath(app, 'env'), { method: 'PATCH', json })
+  for (const key of Object.keys(json)) print(`${key} is set`)
   tellWhen(app)
 }
 
