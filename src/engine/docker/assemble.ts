@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type Docker from 'dockerode'
 import type { Image, ImageManifest, Labels, LayerSource } from '../engine.ts'
 import { LayersMissing } from '../engine.ts'
@@ -5,28 +6,54 @@ import { flush } from './flush.ts'
 import * as images from './images.ts'
 import { writeLabels } from './labels.ts'
 import { type Load, load, NeedsLayer } from './load.ts'
+import { ProgressError } from './progress.ts'
 
-/** Makes an image of layers and a configuration; see `Engine.assemble`. */
+/**
+ * Makes an image of layers and a configuration; see `Engine.assemble`.
+ *
+ * @param leavesOut whether the engine takes files of layers that it has from its own store
+ */
 export async function assemble(
   docker: Docker,
+  leavesOut: boolean,
   manifest: ImageManifest,
   { tag, labels }: { tag: string; labels: Labels },
   source: LayerSource,
 ): Promise<Image> {
-  await loadFrom(docker, { manifest, labels: writeLabels(labels), tag }, manifest.layers.length, source)
+  const wanted = { manifest, labels: writeLabels(labels), tag }
+  await (leavesOut ? loadMissing(docker, wanted, source) : loadFrom(docker, wanted, 0, source))
   const image = await images.get(docker, tag)
   const wrong =
     image.layers.join() !== manifest.layers.join()
       ? 'layers'
-      : JSON.stringify(image.labels) !== JSON.stringify(labels)
+      : !isDeepStrictEqual(image.labels, labels)
         ? 'labels'
         : undefined
   if (wrong) {
     await images.remove(docker, tag)
     throw new Error(`load of ${tag}: its ${wrong} are not the ones given`)
   }
-  await flush()
+  await flush(docker, image.id)
   return image
+}
+
+/** Sends nothing but what the engine says it needs: it alone knows what it has at this moment. */
+async function loadMissing(docker: Docker, image: Load, source: LayerSource): Promise<void> {
+  let from = image.manifest.layers.length
+  while (true) {
+    try {
+      return await loadFrom(docker, image, from, source)
+    } catch (error) {
+      if (error instanceof NeedsLayer && error.place < from) {
+        from = error.place
+        continue
+      }
+      // An engine may say it in other words. Sending everything asks nothing of it.
+      const canSendAll = from > 0 && image.manifest.layers.every(layer => source.has(layer))
+      if (!(error instanceof ProgressError) || !canSendAll) throw error
+      from = 0
+    }
+  }
 }
 
 async function loadFrom(docker: Docker, image: Load, from: number, source: LayerSource): Promise<void> {
@@ -34,10 +61,5 @@ async function loadFrom(docker: Docker, image: Load, from: number, source: Layer
   if (missing !== undefined) {
     throw new LayersMissing(`${image.tag} cannot be made: its layer ${missing} is nowhere`)
   }
-  try {
-    await load(docker, image, from, source)
-  } catch (error) {
-    if (!(error instanceof NeedsLayer) || error.place >= from) throw error
-    await loadFrom(docker, image, error.place, source)
-  }
+  await load(docker, image, from, source)
 }

@@ -18,7 +18,7 @@ test('a network that was pruned while every app slept is made again for the cont
       },
     }),
   }
-  await new DockerEngine('host', docker as unknown as Docker).run('id')
+  await new DockerEngine('host', { docker: docker as unknown as Docker }).run('id')
   assert.deepEqual(calls, ['start', 'make dormice', 'start'])
 })
 
@@ -30,5 +30,5 @@ test('a container that is not there is told as that', async () => {
       },
     }),
   }
-  await assert.rejects(new DockerEngine('host', docker as unknown as Docker).run('id'), NotFound)
+  await assert.rejects(new DockerEngine('host', { docker: docker as unknown as Docker }).run('id'), NotFound)
 })

@@ -3,6 +3,7 @@ import type Docker from 'dockerode'
 import {
   type ContainerSpec,
   type Engine,
+  type Image,
   type ImageManifest,
   type Labels,
   type LayerSink,
@@ -12,22 +13,35 @@ import {
 import { assemble } from './assemble.ts'
 import { connect } from './client.ts'
 import * as containers from './containers.ts'
-import { copyLayers } from './copy-layers.ts'
+import { LayerCopies } from './copy-layers.ts'
 import { events } from './events.ts'
 import { freeze, thaw } from './freeze.ts'
 import { manifestOf } from './image-config.ts'
 import * as images from './images.ts'
 import { buildNetworkName, ensureNetwork, networkName } from './network.ts'
+import { takesLayersLeftOut } from './tiny-image.ts'
 
-/** Docker, from API 1.41 (20.10) on, through its socket. `host` is the id that labels what this host owns. */
-export class DockerEngine implements Engine {
+export type DockerEngineOptions = {
+  docker?: Docker
+  /** Where it is kept what the engine sent, so that it need not send it again after a restart. */
+  folder?: string
+}
+
+/**
+ * Docker, from API 1.41 (20.10) on, through its socket. `host` is the id that labels what this host owns. Dispose of it
+ * at the end: it may listen for the engine on the loopback interface.
+ */
+export class DockerEngine implements Engine, AsyncDisposable {
   readonly #docker: Docker
   readonly #host: string
+  readonly #copies: LayerCopies
   #network: Promise<void> | undefined
+  #leavesOut: Promise<boolean> | undefined
 
-  constructor(host: string, docker: Docker = connect()) {
+  constructor(host: string, { docker = connect(), folder }: DockerEngineOptions = {}) {
     this.#docker = docker
     this.#host = host
+    this.#copies = new LayerCopies(docker, host, folder)
   }
 
   async create(spec: ContainerSpec): Promise<string> {
@@ -92,9 +106,36 @@ export class DockerEngine implements Engine {
   }
 
   manifest = async (reference: string) => manifestOf(await images.inspect(this.#docker, reference))
-  copyLayers = (reference: string, sink: LayerSink) => copyLayers(this.#docker, reference, sink)
-  assemble = (manifest: ImageManifest, options: { tag: string; labels: Labels }, source: LayerSource) =>
-    assemble(this.#docker, manifest, options, source)
+  copyLayers = (reference: string, sink: LayerSink) => this.#copies.copy(reference, sink)
+
+  async assemble(
+    manifest: ImageManifest,
+    options: { tag: string; labels: Labels },
+    source: LayerSource,
+  ): Promise<Image> {
+    return assemble(this.#docker, await this.#leavesLayersOut(), manifest, options, source)
+  }
+
+  /**
+   * Tries out, once for the life of this object, how layers get to the engine and from it; the first call that needs
+   * to know does it too. `leavesOut`: images are made without sending layers that the engine has. `pushes`: single
+   * layers can be had from it.
+   */
+  async probe(): Promise<{ leavesOut: boolean; pushes: boolean }> {
+    return { leavesOut: await this.#leavesLayersOut(), pushes: await this.#copies.pushes() }
+  }
+
+  #leavesLayersOut(): Promise<boolean> {
+    this.#leavesOut ??= takesLayersLeftOut(this.#docker, this.#host).catch(error => {
+      this.#leavesOut = undefined
+      throw error
+    })
+    return this.#leavesOut
+  }
 
   events = (signal: AbortSignal) => events(this.#docker, this.#host, signal)
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#copies[Symbol.asyncDispose]()
+  }
 }

@@ -8,15 +8,19 @@ import { ownedBy, readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
 import { buildNetworkName } from './network.ts'
 import { linesOf, ProgressError, readProgress } from './progress.ts'
+import { ownTags } from './push/push-tag.ts'
 import { scrub } from './scrub.ts'
 import { holdsSecret, secretsOf, withoutSecrets } from './secrets.ts'
 
 export async function get(docker: Docker, reference: string): Promise<Image> {
-  const info = await inspect(docker, reference)
+  return toImage(await inspect(docker, reference))
+}
+
+function toImage(info: Docker.ImageInspectInfo): Image {
   const config = info.Config ?? {}
   return {
     id: info.Id,
-    tags: info.RepoTags ?? [],
+    tags: ownTags(info.RepoTags),
     labels: readLabels(config.Labels),
     size: info.Size,
     layers: info.RootFS.Layers ?? [],
@@ -33,7 +37,7 @@ export async function list(docker: Docker, host: string): Promise<Pick<Image, 'i
   const found = await bounded('list images', 60_000, () => docker.listImages({ filters: ownedBy(host) }))
   return found.map(info => ({
     id: info.Id,
-    tags: (info.RepoTags ?? []).filter(tag => tag !== '<none>:<none>'),
+    tags: ownTags(info.RepoTags),
     labels: readLabels(info.Labels),
   }))
 }
@@ -86,8 +90,9 @@ export async function commit(
     await remove(docker, tag)
     return undefined
   }
-  if (holdsSecret(committed, container.Config.Env, secrets)) await scrub(docker, committed, tag)
-  const image = await get(docker, tag)
+  const isScrubbed = holdsSecret(committed, container.Config.Env, secrets)
+  if (isScrubbed) await scrub(docker, committed, tag)
+  const image = isScrubbed ? await get(docker, tag) : toImage(committed)
   if (after !== before + 1 || image.layers.length !== after) {
     throw new Error(
       `commit of ${tag}: ${image.layers.length} layers on top of ${before}, where one more is right`,
@@ -96,7 +101,7 @@ export async function commit(
   if (image.labels.host !== labels.host || image.labels.generation !== labels.generation) {
     throw new Error(`commit of ${tag}: its labels are not the ones given`)
   }
-  await flush()
+  await flush(docker, image.id)
   return image
 }
 
@@ -108,8 +113,9 @@ export async function seal(
 ): Promise<Image> {
   await addMountPoints(docker, id)
   await commitOnly(docker, id, tag, labels, [])
-  await flush()
-  return get(docker, tag)
+  const image = await get(docker, tag)
+  await flush(docker, image.id)
+  return image
 }
 
 async function commitOnly(

@@ -25,7 +25,10 @@ export async function readProgress(
   onProgress: (progress: EngineProgress) => void = () => {},
 ): Promise<void> {
   const log: string[] = []
-  for await (const line of createInterface({ input: stream })) {
+  const lines = createInterface({ input: stream })
+  // Thrown by the loop while it runs; after it, when the caller breaks off, it would be nobody's and end the process.
+  lines.on('error', () => undefined)
+  for await (const line of lines) {
     if (line === '') continue
     const progress = JSON.parse(line) as EngineProgress & { error?: string }
     if (progress.error !== undefined) throw new ProgressError(progress.error.trim(), log)

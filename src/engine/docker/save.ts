@@ -1,27 +1,60 @@
-import { PassThrough, type Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type Docker from 'dockerode'
 import { extract } from 'tar-stream'
 import type { LayerSink } from '../engine.ts'
-import { bounded } from './client.ts'
+import { isJson } from './blob-kind.ts'
+import { bounded, engineError } from './client.ts'
 
-/** Copies an image's layers by way of an archive of all of it: works everywhere, and costs seconds. */
+/** Bytes a second that even a slow engine gives. */
+const slowest = 1_000_000
+
+/**
+ * Copies an image's layers by way of an archive of all of it: works everywhere, and costs seconds. What a file of the
+ * archive holds is found out from itself, for the archive names the layers only after them.
+ */
 export async function copyBySave(
   docker: Docker,
   image: Docker.ImageInspectInfo,
   sink: LayerSink,
+  closing: AbortSignal,
 ): Promise<void> {
-  await bounded('save image', 10 * 60_000 + image.Size / 2_000, async () => {
-    const archive = (await docker.getImage(image.Id).get()) as Readable
-    const files = extract()
-    const read = pipeline(archive, files)
-    const taken = (async () => {
-      for await (const file of files) {
-        const { name, type } = file.header
-        if (type === 'file' && /\/layer\.tar$/.test(name)) await sink.add(file.pipe(new PassThrough()))
-        else file.resume()
-      }
-    })()
-    await Promise.all([read, taken])
-  })
+  const given = new AbortController()
+  const signal = AbortSignal.any([closing, given.signal])
+  try {
+    await bounded('save image', 10 * 60_000 + (image.Size / slowest) * 1000, async () => {
+      const archive = (await docker.getImage(image.Id).get()) as Readable
+      const files = extract()
+      const [taken, read] = await Promise.allSettled([
+        take(files, sink),
+        pipeline(archive, files, { signal }),
+      ])
+      // A sink that fails ends the reading too, and is the reason.
+      if (taken.status === 'rejected') throw taken.reason
+      if (read.status === 'rejected') throw read.reason
+    })
+  } catch (error) {
+    closing.throwIfAborted()
+    throw engineError('save image', error)
+  } finally {
+    given.abort()
+  }
+}
+
+async function take(files: ReturnType<typeof extract>, sink: LayerSink): Promise<void> {
+  for await (const file of files) {
+    const { name, type } = file.header
+    const blob = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1]
+    const isWanted = type === 'file' && (blob ? !sink.has(`sha256:${blob}`) : name.endsWith('/layer.tar'))
+    const chunks = file[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+    const { value: first } = await chunks.next()
+    if (isWanted && first !== undefined && !isJson(first))
+      await sink.add(Readable.from(joined(first, chunks)))
+    else while (!(await chunks.next()).done);
+  }
+}
+
+async function* joined(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield first
+  yield* { [Symbol.asyncIterator]: () => rest }
 }

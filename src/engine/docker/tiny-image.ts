@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
+import type Docker from 'dockerode'
+import { pack } from 'tar-stream'
+import { EngineUnavailable, type ImageManifest, type LayerSource } from '../engine.ts'
+import * as images from './images.ts'
+import { type Load, load } from './load.ts'
+
+/** An image of one layer with one empty file in it: what an engine is tried out with. */
+export async function tinyImage(): Promise<{ manifest: ImageManifest; source: LayerSource }> {
+  const archive = pack()
+  archive.entry({ name: 'dormice-probe', mtime: new Date(0) }, '')
+  archive.finalize()
+  const tar = await buffer(archive)
+  const layer = `sha256:${createHash('sha256').update(tar).digest('hex')}`
+  const gzip = gzipSync(tar)
+  return {
+    manifest: { config: JSON.stringify({ architecture: 'amd64', os: 'linux' }), layers: [layer] },
+    source: { has: id => id === layer, size: () => gzip.length, open: () => Readable.from([gzip]) },
+  }
+}
+
+/** Runs with a tiny image under a tag, and removes it. */
+export async function withTinyImage<T>(docker: Docker, tag: string, run: () => Promise<T>): Promise<T> {
+  const { manifest, source } = await tinyImage()
+  await load(docker, { manifest, labels: {}, tag }, 0, source)
+  try {
+    return await run()
+  } finally {
+    await images.remove(docker, tag)
+  }
+}
+
+/**
+ * Whether the engine makes an image of an archive without the files of layers that it has. On graph drivers it does;
+ * on the containerd image store every file has to be sent along.
+ *
+ * @param host makes the tags of the images that it is tried with its own
+ */
+export function takesLayersLeftOut(docker: Docker, host: string): Promise<boolean> {
+  return withTinyImage(docker, `dormice-probe/${host}:sent`, async () => {
+    const { manifest, source } = await tinyImage()
+    const tag = `dormice-probe/${host}:left-out`
+    const image: Load = { manifest, labels: { 'dormice.probe': 'left-out' }, tag }
+    try {
+      await load(docker, image, manifest.layers.length, source)
+      const { layers } = await images.get(docker, tag)
+      return layers.join() === manifest.layers.join()
+    } catch (error) {
+      if (error instanceof EngineUnavailable) throw error
+      return false
+    } finally {
+      await images.remove(docker, tag)
+    }
+  })
+}
