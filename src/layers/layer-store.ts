@@ -11,12 +11,7 @@ import type { DiffId, LayerSink, LayerSource } from '../engine/engine.ts'
 import { Lister } from './contents.ts'
 import { type Entry, LayerInvalid, type Listing } from './listing.ts'
 import { encodeListing, readListing, weightOf } from './listing-file.ts'
-
-/** A layer that can be read: what it has, and its plain tar. */
-export interface LayerReader {
-  listing(): Promise<Listing>
-  read(): Readable
-}
+import type { LayerReader } from './pack.ts'
 
 /** While held, layers are not removed; see {@link LayerStore.retain}. */
 export type Retention = Disposable & {

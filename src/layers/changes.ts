@@ -1,0 +1,57 @@
+import type { Change } from '../engine/engine.ts'
+import { type BaseIndex, childIn } from './base-index.ts'
+import { entryDifference } from './entry-difference.ts'
+import type { Listing } from './listing.ts'
+import { type Folder, type Leaf, Overlay } from './overlay.ts'
+
+/**
+ * What a layer changes of what lies below it, sorted by path. A folder counts as changed by its mode, owner or
+ * extended attributes, or when only itself was touched; not for what is in it. What is in a removed folder is not
+ * told one by one. Bytes of a path that are no UTF-8 show as U+FFFD.
+ */
+export function changesOf(layer: Listing, below: BaseIndex): Change[] {
+  const overlay = new Overlay()
+  overlay.apply(layer)
+  const changes = changesIn(overlay.root, below.root, '', overlay.root.opaque)
+  return changes.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** `isEmptied`: what was below in the folder is gone where the layer has nothing at its path. */
+function changesIn(folder: Folder, below: Folder | undefined, path: string, isEmptied: boolean): Change[] {
+  const changes: Change[] = []
+  const add = (name: string, kind: Change['kind']) =>
+    changes.push({ path: `${path}/${name}`.toWellFormed(), kind })
+  if (isEmptied)
+    for (const name of below?.children.keys() ?? []) if (!folder.children.has(name)) add(name, 'deleted')
+  for (const [name, child] of folder.children) {
+    const was = childIn(below, name)
+    if (child.kind === 'whiteout') {
+      if (was) add(name, 'deleted')
+    } else if (child.kind === 'leaf') {
+      if (!was) add(name, 'added')
+      else if (was.kind === 'folder' || entryDifference(child.inode.entry, was.inode.entry))
+        add(name, 'changed')
+    } else {
+      const emptied = isEmptied || child.opaque
+      const inside = changesIn(child, was?.kind === 'folder' ? was : undefined, `${path}/${name}`, emptied)
+      const kind = folderChange(child, was, inside.length > 0)
+      if (kind) add(name, kind)
+      changes.push(...inside)
+    }
+  }
+  return changes
+}
+
+function folderChange(
+  folder: Folder,
+  was: Leaf | Folder | undefined,
+  hasInside: boolean,
+): Change['kind'] | undefined {
+  // Without an entry of its own and anything in it, it is only a place where something was to be hidden.
+  if (!was) return folder.entry || hasInside ? 'added' : undefined
+  if (was.kind === 'leaf') return folder.entry || hasInside ? 'changed' : undefined
+  if (!folder.entry || !was.entry) return undefined
+  const { entry } = folder
+  const compared = hasInside ? { ...entry, mtime: was.entry.mtime } : entry
+  return entryDifference(compared, was.entry) && 'changed'
+}

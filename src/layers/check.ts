@@ -1,0 +1,144 @@
+import type { BaseIndex } from './base-index.ts'
+import { type EntryDifference, entryDifference } from './entry-difference.ts'
+import { type Entry, LayerInvalid, type Listing } from './listing.ts'
+import { plainFolder } from './overlay.ts'
+
+/** How a path differs in a union from what it has to be. */
+export type UnionDifference = 'missing' | 'extra' | 'hard links' | EntryDifference
+
+/** Two unions of layers are not the same. */
+export class UnionDiffers extends Error {
+  override name = 'UnionDiffers'
+  /** The first path that differs, without a leading slash. */
+  readonly path: string
+  readonly difference: UnionDifference
+
+  constructor(path: string, difference: UnionDifference) {
+    super(`"/${path}" differs: ${difference}`)
+    this.path = path
+    this.difference = difference
+  }
+}
+
+/** What is seen at a path. */
+type Seen = {
+  entry: Entry
+  /** The same object for all hard links to one file, and for a file of the base in every union on it. */
+  file: object
+}
+type Union = Map<string, Seen>
+
+/**
+ * Throws unless the layers `after` show on the base what the layers `before` show on it. With winners, what has to be
+ * seen is what {@link carry} promises instead. It is written apart from `merge.ts` on purpose: it applies layers to
+ * a flat list of all paths, so that a mistake there is no mistake here.
+ * @throws {UnionDiffers} naming the first path that differs
+ * @throws {LayerInvalid} a hard link names nothing
+ */
+export function checkUnion(
+  base: BaseIndex,
+  before: readonly Listing[],
+  after: readonly Listing[],
+  winners: ReadonlySet<string> = new Set(),
+): void {
+  const below = unionOf(base)
+  const wanted = new Map(below)
+  for (const listing of before) apply(wanted, listing)
+  if (winners.size > 0) showWinners(wanted, below, winners)
+  const found = new Map(below)
+  for (const listing of after) apply(found, listing)
+  compare(wanted, found)
+}
+
+function unionOf(base: BaseIndex): Union {
+  const union: Union = new Map()
+  for (const [path, node] of base.entries()) {
+    if (node.kind === 'leaf') union.set(path, { entry: node.inode.entry, file: node.inode })
+    else union.set(path, { entry: node.entry ?? plainFolder(path), file: node })
+  }
+  return union
+}
+
+function apply(union: Union, listing: Listing): void {
+  hide(union, listing)
+  const own = new Map<string, Seen>()
+  for (const entry of listing) {
+    if (entry.type === 'whiteout' || entry.type === 'opaque') continue
+    for (const folder of foldersAbove(entry.path)) {
+      if (union.get(folder)?.entry.type === 'directory') continue
+      union.set(folder, { entry: plainFolder(folder), file: {} })
+    }
+    const seen = entry.type === 'link' ? own.get(entry.linkname) : { entry, file: {} }
+    if (!seen) throw new LayerInvalid(`The hard link "${entry.path}" names nothing in its layer.`)
+    own.set(entry.path, seen)
+    union.set(entry.path, seen)
+  }
+}
+
+/** Takes away what the layer hides: by whiteouts and markers, or by having something else than a folder. */
+function hide(union: Union, listing: Listing): void {
+  const gone = new Set<string>()
+  const emptied = new Set<string>()
+  for (const { type, path } of listing) {
+    if (type === 'whiteout') gone.add(path)
+    else if (type !== 'directory') emptied.add(path)
+  }
+  if (gone.size === 0 && emptied.size === 0) return
+  for (const path of union.keys()) {
+    const above = foldersAbove(path)
+    const isHidden =
+      gone.has(path) || emptied.has('') || above.some(folder => gone.has(folder) || emptied.has(folder))
+    if (isHidden) union.delete(path)
+  }
+}
+
+function showWinners(union: Union, below: Union, winners: ReadonlySet<string>): void {
+  const emptied = new Set<string>()
+  for (const winner of winners) {
+    const seen = below.get(winner)
+    if (!seen) continue
+    if (seen.entry.type !== 'directory') emptied.add(winner)
+    for (const folder of foldersAbove(winner)) {
+      const shown = below.get(folder)
+      if (shown && union.get(folder)?.entry.type !== 'directory') union.set(folder, shown)
+    }
+    union.set(winner, seen)
+  }
+  for (const path of union.keys()) {
+    if (foldersAbove(path).some(folder => emptied.has(folder))) union.delete(path)
+  }
+}
+
+/** `a/b/c` → `a`, `a/b`. */
+function foldersAbove(path: string): string[] {
+  const folders: string[] = []
+  for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+    folders.push(path.slice(0, slash))
+  }
+  return folders
+}
+
+function compare(wanted: Union, found: Union): void {
+  const paths = [...new Set([...wanted.keys(), ...found.keys()])].sort()
+  const firstOfWanted = firstNames(wanted, paths)
+  const firstOfFound = firstNames(found, paths)
+  for (const path of paths) {
+    const [want, have] = [wanted.get(path), found.get(path)]
+    if (!have) throw new UnionDiffers(path, 'missing')
+    if (!want) throw new UnionDiffers(path, 'extra')
+    const difference = want.file === have.file ? undefined : entryDifference(want.entry, have.entry)
+    if (difference) throw new UnionDiffers(path, difference)
+    if (firstOfWanted.get(want.file) !== firstOfFound.get(have.file))
+      throw new UnionDiffers(path, 'hard links')
+  }
+}
+
+/** The first name of every file: equal in two unions for all paths only if the same paths are linked. */
+function firstNames(union: Union, paths: readonly string[]): Map<object, string> {
+  const names = new Map<object, string>()
+  for (const path of paths) {
+    const file = union.get(path)?.file
+    if (file && !names.has(file)) names.set(file, path)
+  }
+  return names
+}
