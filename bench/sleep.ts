@@ -29,7 +29,7 @@ export const full: Plan = {
   sleepUntil: never,
   ages: [10, 100, 1000],
   ageUntil: never,
-  wakeRounds: 25,
+  wakeRounds: 40,
   wakeUntil: never,
 }
 const quickly: Plan = {
