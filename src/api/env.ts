@@ -122,7 +122,8 @@ export function envRoutes({ context: { store, now }, apps }: Services): OpenAPIH
         throw new Problem({
           code: 'unknown_env_key',
           status: 404,
-          detail: `${app} has no environment variable ${key}`,
+          // Without the name that was given, which may be a value in the place of a name.
+          detail: `${app} has no environment variable of that name; "dormice env ls ${app}" lists them`,
         })
       }
       return c.body(null, 204)

@@ -33,6 +33,8 @@ export class TestHost implements AsyncDisposable {
   port = 0
   /** Everything the host logged, parsed. */
   readonly log: Record<string, unknown>[] = []
+  /** Every line it wrote to standard error, as it is. */
+  readonly stderr: string[] = []
 
   private constructor(env: Record<string, string>) {
     this.#env = env
@@ -56,6 +58,7 @@ export class TestHost implements AsyncDisposable {
     const said: string[] = []
     createInterface({ input: child.stderr as Readable }).on('line', line => {
       said.push(line)
+      this.stderr.push(line)
       if (!line.startsWith('{')) return
       const event = JSON.parse(line)
       this.log.push(event)
