@@ -32,10 +32,19 @@ export class Session {
   readonly #uploads = new Map<string, Upload>()
   readonly #documents = new Map<string, string>()
   #allowance: number
+  #ended = false
 
   /** @param maxBytes what may be uploaded in all */
   constructor(sink: LayerSink, sent: SentBlobs, maxBytes: number) {
-    this.#sink = reporting(sink, error => this.#failed.abort(error))
+    // The engine hears of a sink that fails only that an upload broke, and would try it again for a minute.
+    this.#sink = {
+      has: id => sink.has(id),
+      add: tar =>
+        sink.add(tar).catch(error => {
+          if (!this.#ended) this.#failed.abort(error)
+          throw error
+        }),
+    }
     this.#sent = sent
     this.#allowance = maxBytes
   }
@@ -104,6 +113,7 @@ export class Session {
 
   /** Takes nothing more in, and remembers what came for the next push. */
   end(): void {
+    this.#ended = true
     this.#sent.save()
     for (const upload of this.#uploads.values()) upload.cancel()
     this.#uploads.clear()
@@ -116,15 +126,3 @@ export class Session {
 }
 
 type Descriptor = { digest?: unknown }
-
-/** The sink, with its failures told besides: the engine hears only that an upload broke, and so says only that. */
-function reporting(sink: LayerSink, failed: (error: unknown) => void): LayerSink {
-  return {
-    has: id => sink.has(id),
-    add: tar =>
-      sink.add(tar).catch(error => {
-        if (!tar.errored) failed(error)
-        throw error
-      }),
-  }
-}
