@@ -12,6 +12,7 @@ import { Agent, request } from 'undici'
 import { packFolder } from '../../src/cli/pack.ts'
 import { packageRoot } from '../../src/paths.ts'
 import { removeAllOf } from './cleanup.ts'
+import type { PrivateEngine } from './private-engine.ts'
 
 const docker = new Docker()
 
@@ -20,12 +21,19 @@ export type Answer = { status: number; headers: Record<string, string | string[]
 type Body = string | Buffer | Readable | undefined
 type Options = { method?: string; headers?: Record<string, string>; body?: Body; signal?: AbortSignal }
 
+/** Where a host runs, if that is not a new folder and the machine's engine. */
+type Surroundings = {
+  data?: string
+  engine?: PrivateEngine
+}
+
 /**
  * A real host as a child process on a data folder of its own and a free port, and what a test does with it.
  * Disposing of it removes everything it left on the engine, by label.
  */
 export class TestHost implements AsyncDisposable {
-  readonly data = mkdtempSync(join(tmpdir(), 'dormice-test-'))
+  readonly data: string
+  readonly #docker: Docker
   readonly #env: Record<string, string>
   /** No limit of connections: a storm is a storm. */
   readonly #agent = new Agent({ connections: null, headersTimeout: 120_000, bodyTimeout: 120_000 })
@@ -36,13 +44,15 @@ export class TestHost implements AsyncDisposable {
   /** Every line it wrote to standard error, as it is. */
   readonly stderr: string[] = []
 
-  private constructor(env: Record<string, string>) {
-    this.#env = env
+  private constructor(env: Record<string, string>, { data, engine }: Surroundings) {
+    this.data = data ?? mkdtempSync(join(tmpdir(), 'dormice-test-'))
+    this.#docker = engine?.docker ?? docker
+    this.#env = engine ? { DOCKER_HOST: engine.address, ...env } : env
   }
 
   /** Starts a host; `env` are its `DORMICE_…` variables. */
-  static async start(env: Record<string, string> = {}): Promise<TestHost> {
-    const host = new TestHost(env)
+  static async start(env: Record<string, string> = {}, surroundings: Surroundings = {}): Promise<TestHost> {
+    const host = new TestHost(env, surroundings)
     await host.boot()
     return host
   }
@@ -190,27 +200,28 @@ export class TestHost implements AsyncDisposable {
 
   /** This host's containers on the engine, in any state. */
   async containers(): Promise<Docker.ContainerInfo[]> {
-    return docker.listContainers({ all: true, filters: { label: [`dormice.host=${this.id}`] } })
+    return this.#docker.listContainers({ all: true, filters: { label: [`dormice.host=${this.id}`] } })
   }
 
   /** This host's images on the engine. */
   async images(): Promise<Docker.ImageInfo[]> {
-    return docker.listImages({ filters: { label: [`dormice.host=${this.id}`] } })
+    return this.#docker.listImages({ filters: { label: [`dormice.host=${this.id}`] } })
   }
 
   /** Removes an image behind the host's back. */
   async removeImage(reference: string): Promise<void> {
-    await docker.getImage(reference).remove({ force: true })
+    await this.#docker.getImage(reference).remove({ force: true })
   }
 
   inspectImage(reference: string): Promise<Docker.ImageInspectInfo> {
-    return docker.getImage(reference).inspect()
+    return this.#docker.getImage(reference).inspect()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill('SIGKILL')
     await this.#agent.destroy()
-    await removeAllOf(this.id)
+    // A private engine goes with all that is on it.
+    if (this.#docker === docker) await removeAllOf(this.id)
     await rm(this.data, { recursive: true, force: true })
   }
 }
