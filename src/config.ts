@@ -1,5 +1,6 @@
+import { existsSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { parseDuration, parseSize } from './releases/manifest.ts'
 
 /** The host's settings: read once from the environment, frozen. Times in ms, sizes in bytes. */
@@ -14,6 +15,14 @@ export type Config = {
   memory: number
   /** An app is asleep when no lease was out for this long, ms. */
   sleepAfter: number
+  /** How many layers an app's state may have before they are merged into one. */
+  compactDepth: number
+  /** How long after an app has fallen asleep its layers are copied to the data folder, ms. */
+  copyAfter: number
+  /** Bytes that all apps' releases and snapshots together may have on the engine. */
+  disk: number
+  /** Bytes of an export that is imported. */
+  importMax: number
   upload: UploadLimits
   build: BuildLimits
 }
@@ -47,8 +56,9 @@ export class ConfigError extends Error {
  * @throws {ConfigError} naming the variable, its value and what is accepted
  */
 export function readConfig(env: Environment, defaults: { data: string }): Config {
+  const data = resolve(env.DORMICE_DATA || defaults.data)
   return Object.freeze({
-    data: resolve(env.DORMICE_DATA || defaults.data),
+    data,
     listen: Object.freeze(
       read(env, 'DORMICE_LISTEN', '127.0.0.1:8080', parseListen, 'host:port, e.g. "127.0.0.1:8080"'),
     ),
@@ -67,6 +77,10 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       positive(parseDuration),
       'a duration, e.g. "30s", "5m"',
     ),
+    compactDepth: read(env, 'DORMICE_COMPACT_DEPTH', '24', parseDepth, 'a whole number of 2 to 50'),
+    copyAfter: read(env, 'DORMICE_COPY_AFTER', '1m', positive(parseDuration), 'a duration, e.g. "30s", "1m"'),
+    disk: read(env, 'DORMICE_DISK', String(defaultDisk(data)), positive(parseSize), 'a size, e.g. "20g"'),
+    importMax: read(env, 'DORMICE_IMPORT_MAX', '8g', positive(parseSize), 'a size, e.g. "8g"'),
     upload: Object.freeze({
       maxBytes: read(env, 'DORMICE_UPLOAD_MAX', '512m', positive(parseSize), 'a size, e.g. "512m"'),
       maxEntries: read(env, 'DORMICE_UPLOAD_MAX_ENTRIES', '100000', parseCount, 'a whole number from 1 up'),
@@ -117,6 +131,11 @@ function parseBuildTimeout(text: string): number | undefined {
   return ms !== undefined && ms >= 1000 && ms <= 24 * 3_600_000 ? ms : undefined
 }
 
+function parseDepth(text: string): number | undefined {
+  const depth = parseCount(text)
+  return depth !== undefined && depth >= 2 && depth <= 50 ? depth : undefined
+}
+
 function parseCount(text: string): number | undefined {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
 }
@@ -129,6 +148,14 @@ function parseBudget(text: string): number | undefined {
 /** At most 2 GiB, and on a small machine half of what it has, so that a build leaves the running apps alone. */
 function defaultBuildMemory(): number {
   return Math.min(2 * 1024 ** 3, Math.floor(totalmem() / 2))
+}
+
+/** Four fifths of the file system that the data folder is on. */
+function defaultDisk(data: string): number {
+  let folder = data
+  while (!existsSync(folder)) folder = dirname(folder)
+  const { blocks, bsize } = statfsSync(folder)
+  return Math.floor(blocks * bsize * 0.8)
 }
 
 function parseListen(text: string): Config['listen'] | undefined {

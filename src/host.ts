@@ -13,14 +13,19 @@ import { Apps } from './apps/apps.ts'
 import type { Context } from './apps/context.ts'
 import { Keeper } from './apps/keeper.ts'
 import { ready } from './apps/ready.ts'
+import type { Step } from './apps/steps.ts'
 import { type Config, ConfigError } from './config.ts'
 import { createEdge, type Edge } from './edge/edge.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
+import { LayerStore } from './layers/layer-store.ts'
 import { createLog, type Log } from './log.ts'
 import { packageRoot } from './paths.ts'
 import { messageOf } from './problem.ts'
 import type { Builder } from './releases/build.ts'
 import { Deployer } from './releases/deploy.ts'
+import { compactIfUrgent } from './snapshots/compaction.ts'
+import { Timeline } from './snapshots/timeline.ts'
+import { Upkeep } from './snapshots/upkeep.ts'
 import { lockFolder } from './store/lock.ts'
 import { Store } from './store/store.ts'
 
@@ -28,6 +33,8 @@ import { Store } from './store/store.ts'
 const sweepInterval = 1_000
 /** How often what runs is compared with what should, whatever events said, ms. */
 const lookInterval = 60_000
+/** How often it is looked whose layers are to be copied, ms. */
+const upkeepInterval = 1_000
 /** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
 const startPatience = 3_000
 /** How long a shutdown may take to put everything to sleep, ms; what still runs then is adopted by the next start. */
@@ -39,6 +46,8 @@ export type HostOptions = {
   runtimes: Builder['runtimes']
   caBundle: string | undefined
   log?: Log
+  /** For tests: called where a crash would leave something different behind. */
+  onStep?: (step: Step) => void
 }
 
 /** A running Dormice. Disposing of it puts every app to sleep. */
@@ -69,6 +78,7 @@ export async function startHost({
   runtimes,
   caBundle,
   log = createLog(),
+  onStep = () => undefined,
 }: HostOptions): Promise<Host> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   await using stack = new AsyncDisposableStack()
@@ -78,7 +88,7 @@ export async function startHost({
   // What an earlier run was still receiving.
   await rm(join(config.data, 'uploads'), { recursive: true, force: true })
 
-  const engine = new DockerEngine(store.hostId)
+  const engine = stack.use(new DockerEngine(store.hostId, { folder: config.data }))
   let port = config.listen.port
   const context: Context = {
     config,
@@ -89,16 +99,21 @@ export async function startHost({
     keeper: new Keeper({ budget: config.memory, now: Date.now }),
     now: Date.now,
     ready,
+    layers: new LayerStore(join(config.data, 'layers')),
+    step: onStep,
+    compactIfUrgent: app => compactIfUrgent(context, app),
     starts: pLimit(2 * availableParallelism()),
     url: app => `http://${app}.${config.domain}${port === 80 ? '' : `:${port}`}`,
     deaths: new LRUCache({ max: 256 }),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
   const apps = new Apps(context)
+  const timeline = new Timeline(context, apps)
+  const upkeep = new Upkeep(context, apps)
   const deployer = new Deployer(context, apps, { engine, config, runtimes, caBundle })
   const edge = createEdge({
     resolve: app => apps.find(app),
-    control: createApi({ context, apps, deployer, version }),
+    control: createApi({ context, apps, deployer, timeline, version }),
     domain: config.domain,
     log,
   })
@@ -113,9 +128,12 @@ export async function startHost({
   await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
   port = await listen(edge, config)
   stack.defer(() => sleepAll(context, apps))
+  stack.use(upkeep)
+  upkeep.start()
   stack.use(edge)
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),
+    setInterval(() => upkeep.sweep(), upkeepInterval),
     setInterval(() => look(context, apps), lookInterval),
   ]
   stack.defer(() => timers.forEach(clearInterval))

@@ -6,6 +6,7 @@ import { Instance } from './instance.ts'
 import { snapshotTag } from './naming.ts'
 import { unknownApp } from './problems.ts'
 import { judge } from './recovery.ts'
+import { toSnapshot } from './sleep.ts'
 
 type StrayImage = Pick<Image, 'id' | 'tags' | 'labels'>
 
@@ -17,6 +18,7 @@ export class Apps {
   readonly #context: Context
   readonly #instances = new Map<string, Instance>()
   readonly #deletions = new Map<string, Promise<void>>()
+  readonly #claimed = new Set<string>()
   readonly #settled = Promise.withResolvers<void>()
 
   constructor(context: Context) {
@@ -32,6 +34,16 @@ export class Apps {
   /** The app's instance; one method call and a Map lookup, for every request. */
   find(app: string): Instance | undefined {
     return this.#instances.get(app)
+  }
+
+  /**
+   * Keeps an app, or the name of a new one, for one operation that makes it into something else, until the claim is
+   * disposed of. Undefined when another has it.
+   */
+  claim(app: string): Disposable | undefined {
+    if (this.#claimed.has(app)) return undefined
+    this.#claimed.add(app)
+    return { [Symbol.dispose]: () => this.#claimed.delete(app) }
   }
 
   /** The app's instance, made if the app is new. */
@@ -71,16 +83,23 @@ export class Apps {
   }
 
   async #delete(app: string): Promise<void> {
-    const { store, engine, logs, config, now } = this.#context
+    const { store, engine, logs, config, now, step } = this.#context
     const instance = this.get(app)
+    const images = [...store.releases(app), ...store.snapshots(app)].map(({ image }) => image)
     store.beginDelete(app, now())
+    step('delete.marked')
     await instance.abandon()
+    step('delete.stopped')
     for (const image of await engine.images()) {
       if (image.labels.app === app) await engine.removeImage(image.id)
     }
+    step('delete.images')
     await logs.forget(app)
     await forgetBuildLogs(config.data, app)
+    step('delete.files')
+    for (const image of images) store.forgetCopy(image)
     store.removeApp(app)
+    step('delete.forgotten')
     this.#instances.delete(app)
     this.#context.changes.emit('change', app)
   }
@@ -190,18 +209,18 @@ export class Apps {
         log.warn('snapshot_left_alone', { app: app.name, image: tag })
         return
       }
-      const { size, layers } = await engine.image(id)
-      const { release } = labels
-      store.addSnapshot({
-        app: app.name,
-        number,
-        release,
-        createdAt: now(),
-        reason: 'recovery',
-        image: tag,
-        size,
-        layers: layers.length,
-      })
+      const launch = store.launch(app.name)
+      if (!launch) return
+      const { generation } = labels
+      store.addSnapshot(
+        toSnapshot(launch, await engine.image(id), {
+          number,
+          generation,
+          reason: 'recovery',
+          tag,
+          at: now(),
+        }),
+      )
       log.warn('snapshot_recovered', { app: app.name, snapshot: number })
       return
     }

@@ -30,7 +30,7 @@ type FakeImage = {
   labels: Labels
   disk: Disk
   behaviour: Behaviour
-  layers: number
+  layers: string[]
 }
 export type FakeContainer = {
   id: string
@@ -68,10 +68,24 @@ export class FakeMachine {
     return this.#turn(what)
   }
 
-  addImage(tag: string, labels: Labels, behaviour: Behaviour, disk: Disk = new Map(), layers = 1): FakeImage {
+  addImage(
+    tag: string,
+    labels: Labels,
+    behaviour: Behaviour,
+    disk: Disk = new Map(),
+    layers: string[] = [],
+  ): FakeImage {
     // A tag is moved: its former image has none then.
     for (const image of this.images.values()) image.tags = image.tags.filter(other => other !== tag)
-    const image = { id: `i${++this.#ids}`, tags: [tag], labels, disk: new Map(disk), behaviour, layers }
+    const layer = JSON.stringify([...disk].sort())
+    const image = {
+      id: `i${++this.#ids}`,
+      tags: [tag],
+      labels,
+      disk: new Map(disk),
+      behaviour,
+      layers: [...layers, layer],
+    }
     this.images.set(image.id, image)
     return image
   }
@@ -169,13 +183,15 @@ export class FakeMachine {
     this.images.delete(image.id)
   }
 
-  commit(id: string, tag: string, labels: Labels): FakeImage | undefined {
+  commit(id: string, tag: string, labels: Labels, live: boolean): FakeImage | undefined {
     const container = this.container(id)
-    if (container.state !== 'exited') throw new Error(`commit of ${id}, which is ${container.state}`)
+    if (container.state !== (live ? 'running' : 'exited')) {
+      throw new Error(`commit of ${id}, which is ${container.state}`)
+    }
     const { disk, from } = container
     const same =
       disk.size === from.disk.size && [...disk].every(([key, value]) => from.disk.get(key) === value)
-    return same ? undefined : this.addImage(tag, labels, from.behaviour, disk, from.layers + 1)
+    return same ? undefined : this.addImage(tag, labels, from.behaviour, disk, from.layers)
   }
 }
 
@@ -267,9 +283,9 @@ export class FakeEngine implements Engine {
     this.#call(`look at ${reference}`, () => showImage(this.machine.image(reference)))
   removeImage = (reference: string) =>
     this.#call(`remove ${reference}`, () => this.machine.removeImage(reference))
-  commit = (id: string, { tag, labels }: { tag: string; labels: Labels }) =>
+  commit = (id: string, { tag, labels, live = false }: Parameters<Engine['commit']>[1]) =>
     this.#call(`commit ${id}`, () => {
-      const image = this.machine.commit(id, tag, labels)
+      const image = this.machine.commit(id, tag, labels, live)
       return image && showImage(image)
     })
 
@@ -289,6 +305,11 @@ export class FakeEngine implements Engine {
     yield { at: 1, stream: 'stdout' as const, text: `hello from ${id}` }
   }
 
+  freeze = unused
+  thaw = unused
+  manifest = unused
+  copyLayers = unused
+  assemble = unused
   changes = unused
   put = unused as (id: string, path: string, tar: Readable) => Promise<never>
   seal = unused

@@ -9,16 +9,19 @@ import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import { readConfig } from '../config.ts'
 import { EngineUnavailable, type Labels } from '../engine/engine.ts'
+import { LayerStore } from '../layers/layer-store.ts'
 import { silent } from '../log.ts'
 import { messageOf, Problem } from '../problem.ts'
-import type { Release } from '../store/records.ts'
+import type { App, Release, Snapshot } from '../store/records.ts'
 import { Store } from '../store/store.ts'
 import { AppLogs } from './app-logs.ts'
 import { Apps } from './apps.ts'
 import type { Context } from './context.ts'
 import { type Behaviour, FakeEngine, FakeMachine, type Fate } from './fake-engine.ts'
 import { Keeper } from './keeper.ts'
-import { releaseTag } from './naming.ts'
+import { releaseTag, snapshotTag } from './naming.ts'
+import type { Next } from './next.ts'
+import { toSnapshot } from './sleep.ts'
 
 /* For tests of the lifecycle: hosts on a fake engine, what is done to them, and what must hold whatever happens. */
 
@@ -32,7 +35,7 @@ export type Name = (typeof names)[number]
 /** What can be done to the world. Steps of one round are done at once, in any interleaving. */
 export type Step =
   | { do: 'request'; app: Name; hold: number; leaves: boolean }
-  | { do: 'wake' | 'sleep' | 'restart' | 'delete'; app: Name }
+  | { do: 'wake' | 'sleep' | 'restart' | 'snapshot' | 'rollback' | 'delete'; app: Name }
   | { do: 'deploy'; app: Name; fresh: boolean; behaviour: Behaviour }
   | { do: 'die'; app: Name; told: boolean }
   | { do: 'sweep' }
@@ -69,6 +72,9 @@ export class FakeHost {
       keeper: this.keeper,
       log: process.env.LIFECYCLE_LOG ? loud : silent,
       now,
+      layers: new LayerStore(join(world.data, 'layers')),
+      step: () => undefined,
+      compactIfUrgent: async () => undefined,
       ready: (upstream, _, signal) => world.machine.ready(upstream.host, signal),
       starts: pLimit(2),
       url: app => `http://${app}.localhost`,
@@ -102,6 +108,8 @@ export function makeRelease(
     number,
     createdAt: 0,
     image,
+    size: 1,
+    layers: 1,
     spec: {
       runtime: 'node',
       command: ['run'],
@@ -112,6 +120,17 @@ export function makeRelease(
       settings: { memory, ...(behaviour === 'silent' ? { startTimeout: 1 } : {}) },
       source: { kind: 'image', reference: 'test' },
     },
+  }
+}
+
+/** A release without state, to go on as. */
+export function releaseAlone(store: Store, release: Release): Next {
+  return {
+    release,
+    image: release.image,
+    size: 1,
+    commit: () => store.promote(release),
+    discard: async () => undefined,
   }
 }
 
@@ -284,12 +303,20 @@ export class World {
           this.#instance(step.app).then(one => one.restart()),
           [],
         )
+      case 'snapshot':
+        return this.#ended(
+          host,
+          step,
+          this.#instance(step.app).then(one => one.snapshot('manual')),
+          [],
+        )
+      case 'rollback':
+        return this.#ended(host, step, this.#rollback(host, step.app), ['release_not_ready'])
       case 'delete':
         return this.#ended(host, step, this.#delete(host, step.app), [])
       case 'deploy':
         return this.#ended(host, step, this.#deploy(host, step), [
           ...(step.behaviour === 'good' ? [] : ['release_not_ready']),
-          ...(step.fresh ? [] : ['state_would_be_lost']),
         ])
       case 'die': {
         const container = [...this.machine.containers.values()].find(one => one.labels.app === step.app)
@@ -382,19 +409,70 @@ export class World {
       const release = this.#makeRelease(app, behaviour)
       try {
         store.createApp(app, this.clock)
-        await apps.instance(app).replace(release, { fresh })
+        await apps.instance(app).goOnAs('deploy', async was => {
+          const state = fresh ? undefined : this.#carry(host, was, release)
+          return {
+            ...releaseAlone(store, release),
+            image: state?.image ?? release.image,
+            commit: () => store.promote(release, undefined, state),
+            discard: async () => state && (await engine.removeImage(state.image)),
+          }
+        })
       } catch (error) {
         await engine.removeImage(release.image).catch(() => undefined)
         if (store.app(app)?.release === null) await apps.delete(app)
         throw error
       }
-      if (!fresh && !this.#of(app).dropping) {
-        const lost = this.#of(app).acknowledged.filter(one => one.release !== this.#releaseId(release))
-        assert.deepEqual(lost, [], `a deploy of ${app} dropped what was written before`)
-      }
     } finally {
       host.deploying.delete(app)
     }
+  }
+
+  /** What a sleeping app has written, put onto another release. */
+  #carry(host: FakeHost, was: App, release: Release): Snapshot | undefined {
+    const { store } = host
+    const from = was.snapshot === null ? undefined : store.snapshot(was.name, was.snapshot)
+    if (!from) return undefined
+    const number = store.nextSnapshot(was.name)
+    const tag = snapshotTag(store.hostId, was.name, number)
+    const base = this.machine.image(release.image)
+    const disk = new Map([...this.machine.image(from.image).disk, ...base.disk])
+    const labels: Labels = { ...base.labels, role: 'snapshot', generation: was.generation }
+    const image = this.machine.addImage(tag, labels, base.behaviour, disk, base.layers)
+    const as = { number, generation: was.generation + 1, reason: 'carried', tag, at: 0 } as const
+    return toSnapshot({ app: was, release, size: 1 }, { size: 1, layers: image.layers }, as)
+  }
+
+  async #rollback(host: FakeHost, name: Name): Promise<void> {
+    const { store, apps, engine } = host
+    const target = store.snapshots(name)[0]
+    if (!target || host.deploying.has(name)) return
+    const release = store.release(name, target.release)
+    assert.ok(release)
+    const known = this.#of(name)
+    await apps.instance(name).goOnAs('rollback', async was => {
+      const number = store.nextSnapshot(name)
+      const tag = snapshotTag(store.hostId, name, number)
+      const { labels, behaviour, disk, layers } = this.machine.image(target.image)
+      const image = this.machine.addImage(
+        tag,
+        { ...labels, generation: was.generation },
+        behaviour,
+        disk,
+        layers,
+      )
+      const as = { number, generation: was.generation + 1, reason: 'rollback', tag, at: 0 } as const
+      const state = toSnapshot({ app: was, release, size: 1 }, { size: 1, layers: image.layers }, as)
+      return {
+        ...releaseAlone(store, release),
+        image: tag,
+        commit: () => {
+          store.rollBack(name, release.number, state)
+          known.acknowledged = known.acknowledged.filter(one => disk.has(one.value))
+        },
+        discard: () => engine.removeImage(tag),
+      }
+    })
   }
 
   async #delete(host: FakeHost, name: Name): Promise<void> {

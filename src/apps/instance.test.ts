@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Problem } from '../problem.ts'
 import { type Behaviour, FakeMachine } from './fake-engine.ts'
-import { FakeHost, makeRelease } from './fake-world.ts'
+import { FakeHost, makeRelease, releaseAlone } from './fake-world.ts'
 
 /** A host with apps on a fake engine whose steps can be held: the one whose name matches waits until it is let go. */
 class Stage {
@@ -196,7 +196,9 @@ test('a deploy that fails at the engine leaves no trial behind', async t => {
   const release = makeRelease(stage.host.store, stage.machine, 'a', 'good')
   let deployed: Promise<unknown> | undefined
   const go = await stage.hold(/^create/, () => {
-    deployed = assert.rejects(stage.app('a').replace(release, { fresh: true }))
+    deployed = assert.rejects(
+      stage.app('a').goOnAs('deploy', async () => releaseAlone(stage.host.store, release)),
+    )
   })
   // It starts and the answer is lost; that it could not be removed at once either.
   stage.machine.fates = ['after', 'before']

@@ -1,14 +1,17 @@
 import pLimit from 'p-limit'
 import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
-import type { Launch, Release, Snapshot, SnapshotReason } from '../store/records.ts'
+import type { App, Launch, Snapshot, SnapshotReason } from '../store/records.ts'
 import { backoff, countFailure } from './backoff.ts'
 import type { Context } from './context.ts'
 import type { Keepable } from './keeper.ts'
 import type { Leasable, Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
+import { takeLive } from './live-snapshot.ts'
+import type { Next } from './next.ts'
 import * as problems from './problems.ts'
 import { findLeftover } from './recovery.ts'
+import { restoreImage } from './restore.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
 import { WaitedTooLong, Waiting } from './waiting.ts'
@@ -146,32 +149,61 @@ export class Instance implements Leasable, Keepable {
   }
 
   /**
-   * Replaces the app's release, holding requests meanwhile. If the new one does not become ready, the old
-   * one is back and nothing has changed.
-   *
-   * @param fresh drop what the app wrote itself
-   * @throws {Problem} 409 `state_would_be_lost`, 422 `release_not_ready`
+   * Takes a snapshot of the running app, which is frozen for as long as its disk is read. Undefined when it does not
+   * run, or has written nothing since it woke: then its current snapshot is all there is.
    */
-  replace(release: Release, { fresh }: { fresh: boolean }): Promise<void> {
+  snapshot(reason: SnapshotReason): Promise<Snapshot | undefined> {
+    return this.#inTurn(async () => {
+      const running = this.#running
+      if (!running) {
+        const left = await this.#leftover()
+        if (left) await this.#settle(left.id, 'recovery')
+        return undefined
+      }
+      try {
+        return await takeLive(this.#context, this.name, running.container, reason)
+      } catch (error) {
+        // It may have stayed frozen, where requests would hang.
+        if (!(await this.#runs(running.container).catch(() => false))) {
+          await this.#drainLeases({ cancellable: false, timeout: 0 })
+          this.#asleep()
+          this.#unsure = true
+        }
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Puts the app to sleep and wakes it as something else: another release, another state. Requests are held
+   * meanwhile. If that does not become ready, the app is as it was.
+   *
+   * @param prepare makes what is next, of the sleeping app
+   * @throws {Problem} 422 `release_not_ready`
+   */
+  goOnAs(reason: SnapshotReason, prepare: (app: App) => Promise<Next>): Promise<void> {
     return this.#inTurn(async () => {
       const { store, keeper, log } = this.#context
       const wasAwake = this.#state === 'awake'
       this.#unsure = true
-      await this.#fallAsleep('deploy', { cancellable: false })
+      await this.#fallAsleep(reason, { cancellable: false })
       const app = store.app(this.name)
       if (!app || this.#deleted) throw problems.unknownApp(this.name)
+      let next: Next | undefined
       try {
-        if (app.snapshot !== null && !fresh) throw problems.stateWouldBeLost(this.name)
+        next = await prepare(app)
+        const { release, image, size } = next
         const trial: Launch = {
           app: { ...app, generation: app.generation + 1, release: release.number },
           release,
-          image: release.image,
+          image,
+          size,
           env: store.env(this.name),
         }
         this.#become('waking')
         await this.#admit(effectiveSettings(this.#context.config, app.settings, release.spec))
         const running = await wake(this.#context, trial)
-        store.promote(release)
+        next.commit()
         this.#settings = this.#readSettings()
         this.#failures = 0
         this.#awake(running, undefined)
@@ -182,6 +214,9 @@ export class Instance implements Leasable, Keepable {
         await this.#leftover().catch(again =>
           log.warn('trial_not_removed', { app: this.name, error: messageOf(again) }),
         )
+        await next
+          ?.discard()
+          .catch(again => log.warn('image_not_removed', { app: this.name, error: messageOf(again) }))
         keeper.release(this.name)
         this.#become('asleep')
         if (wasAwake) {
@@ -284,6 +319,10 @@ export class Instance implements Leasable, Keepable {
       const adopted = left?.state === 'running'
       this.#awake(running, adopted ? undefined : { kind: 'cold', ms: performance.now() - asked })
     } catch (error) {
+      if (again && error instanceof NotFound && (await this.#imageIsBack())) {
+        keeper.release(this.name)
+        return this.#wakeNow(asked, false)
+      }
       const problem = await this.#wakeFailed(error)
       // The engine may have refused it for a container that a step left which was given up before.
       if (again && this.#unsure && !(error instanceof EngineUnavailable)) return this.#wakeNow(asked, false)
@@ -295,6 +334,7 @@ export class Instance implements Leasable, Keepable {
     this.#waitsForMemory = true
     try {
       await this.#context.keeper.admit(this, memory, wakeTimeout)
+      this.#context.step('wake.admitted')
     } finally {
       this.#waitsForMemory = false
     }
@@ -313,6 +353,17 @@ export class Instance implements Leasable, Keepable {
       throw error
     })
     return awaitReady(this.#context, launch, found)
+  }
+
+  /** The engine had lost the image (`docker image prune -a` takes it), and it could be made again. */
+  async #imageIsBack(): Promise<boolean> {
+    const { store, log } = this.#context
+    const image = store.launch(this.name)?.image
+    if (image === undefined || !(await this.#imageIsGone())) return false
+    return restoreImage(this.#context, image).catch(error => {
+      log.error('restore_failed', { app: this.name, image, error: messageOf(error) })
+      return false
+    })
   }
 
   /** What the engine did not find may also be a container that somebody removed in that moment. */
@@ -347,8 +398,19 @@ export class Instance implements Leasable, Keepable {
   async #leftover(): Promise<Container | undefined> {
     if (!this.#unsure) return undefined
     const left = await findLeftover(this.#context, this.name)
-    if (!left) this.#unsure = false
+    if (!left) this.#containerIsGone()
     return left
+  }
+
+  /** What a snapshot has that was taken while the container ran is the newest there is. */
+  #containerIsGone(): void {
+    const { store, log } = this.#context
+    this.#unsure = false
+    const app = store.app(this.name)
+    const live = app && store.liveSnapshot(app)
+    if (!live) return
+    log.warn('container_gone', { app: this.name, goesOnFrom: live.number })
+    store.settleOn(live)
   }
 
   async #fallAsleep(
@@ -361,6 +423,7 @@ export class Instance implements Leasable, Keepable {
         throw problems.sleepCancelled(this.name)
       const outcome = await this.#drainLeases({ ...options, timeout: drainTimeout })
       if (outcome === 'cancelled') throw problems.sleepCancelled(this.name)
+      this.#context.step('sleep.drained')
     }
     const container = this.#running?.container ?? (await this.#leftover())?.id
     if (container === undefined) return undefined
@@ -373,6 +436,11 @@ export class Instance implements Leasable, Keepable {
       const asleep = await fallAsleep(this.#context, this.name, container, reason, () =>
         this.#context.keeper.release(this.name),
       )
+      await this.#context
+        .compactIfUrgent(this.name)
+        .catch(error =>
+          this.#context.log.error('compaction_failed', { app: this.name, error: messageOf(error) }),
+        )
       this.#asleep()
       return asleep
     } catch (error) {
@@ -380,6 +448,7 @@ export class Instance implements Leasable, Keepable {
       this.#asleep()
       if (gone) {
         // The app goes on from its last snapshot.
+        this.#containerIsGone()
         this.#context.log.warn('container_gone', { app: this.name, container, error: messageOf(error) })
         return { snapshot: undefined, lastLines: [] }
       }

@@ -9,7 +9,10 @@ const request: fc.Arbitrary<Step> = fc.record({
   hold: fc.nat(3),
   leaves: fc.boolean(),
 })
-const move: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom('wake', 'sleep', 'restart'), app })
+const move: fc.Arbitrary<Step> = fc.record({
+  do: fc.constantFrom('wake', 'sleep', 'restart', 'snapshot', 'rollback'),
+  app,
+})
 const deploy: fc.Arbitrary<Step> = fc.record({
   do: fc.constant('deploy'),
   app,

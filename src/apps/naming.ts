@@ -18,6 +18,11 @@ export function snapshotTag(host: string, app: string, number: number): string {
   return `dormice-${host}/${app}:s${number}`
 }
 
+/** Immutable tag of a snapshot's image once its state layers are merged into one. @param merged that layer */
+export function compactedTag(host: string, app: string, number: number, merged: string): string {
+  return `${snapshotTag(host, app, number)}-${merged.replace('sha256:', '').slice(0, 12)}`
+}
+
 const reserved = new Set(['dormice', 'www', 'hooks'])
 
 /** Whether the text can name an app; see CONTRACT. */

@@ -91,15 +91,6 @@ export function sleepCancelled(app: string): Problem {
   })
 }
 
-/** What a deploy without `fresh` says when the app has written files of its own. */
-export function stateWouldBeLost(app: string): Problem {
-  return new Problem({
-    code: 'state_would_be_lost',
-    status: 409,
-    detail: `${app} has written files of its own, which a new release would drop; deploy with --fresh (?fresh=true) to drop them, its snapshots stay`,
-  })
-}
-
 export function releaseNotReady(message: string, log: string, cause: unknown): Problem {
   return new Problem({
     code: 'release_not_ready',

@@ -15,6 +15,8 @@ export type EffectiveSettings = {
   wakeTimeout: number
   /** How long a started container may take until its port answers. */
   startTimeout: number
+  /** Bytes that its snapshots may take. */
+  disk: number
   /** How many requests may wait for a wake. */
   maxWaiting: number
 }
@@ -34,6 +36,7 @@ export function effectiveSettings(
     sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
     wakeTimeout: chosen.wakeTimeout ?? 30_000,
     startTimeout: chosen.startTimeout ?? 30_000,
+    disk: chosen.disk ?? 2048 * MiB,
     maxWaiting: chosen.maxWaiting ?? 512,
   }
 }

@@ -1,4 +1,4 @@
-import type { LogLine } from '../engine/engine.ts'
+import { type Image, type LogLine, NotFound } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
 import type { Launch, Snapshot, SnapshotReason } from '../store/records.ts'
 import type { Context } from './context.ts'
@@ -28,52 +28,113 @@ export async function fallAsleep(
   reason: SnapshotReason,
   stopped: () => void = () => undefined,
 ): Promise<Asleep> {
-  const { engine, store, logs, log } = context
+  const { engine, store, logs, log, step } = context
   await engine.stop(container, graceSeconds)
   stopped()
+  step('sleep.stopped')
   // A log that cannot be kept (a full disk) must not keep the app's data from being kept.
   const lastLines = await logs.collect(app, container).catch(error => {
     log.warn('app_log_not_kept', { app, error: messageOf(error) })
     return []
   })
+  step('sleep.logged')
   const launch = store.launch(app)
   if (!launch) throw new Error(`${app} has a container and no release`)
   const snapshot =
     launch.release.spec.state === 'keep' ? await commit(context, launch, container, reason) : undefined
   await engine.remove(container)
+  step('sleep.removed')
   return { snapshot, lastLines }
 }
 
 /** Steps 5 to 7; undefined when nothing changed on the disk. */
 async function commit(
-  { engine, store, now }: Context,
-  { app, release }: Launch,
+  context: Context,
+  launch: Launch,
   container: string,
   reason: SnapshotReason,
 ): Promise<Snapshot | undefined> {
+  const { engine, store, step } = context
+  const generation = launch.app.generation + 1
+  const { image, snapshot } = await commitAs(context, launch, container, { generation, reason })
+  step('sleep.committed')
+  const live = store.liveSnapshot(launch.app)
+  if (!image) {
+    // What a snapshot of the running app had, the app has undone since.
+    if (live) store.supersede(launch.app.name)
+    return undefined
+  }
+  if (live && (await isSameDisk(context, live, image))) {
+    store.settleOn(live)
+    await engine.removeImage(snapshot.image)
+    return live
+  }
+  store.addSnapshot(snapshot)
+  step('sleep.recorded')
+  return snapshot
+}
+
+/**
+ * Commits a container under the tag of the app's next snapshot; no image when nothing changed on its disk.
+ *
+ * @param as.live the container runs, and goes on
+ */
+export async function commitAs(
+  { engine, store, now }: Context,
+  launch: Launch,
+  container: string,
+  as: { generation: number; reason: SnapshotReason; live?: boolean },
+): Promise<{ image: undefined; snapshot: undefined } | { image: Image; snapshot: Snapshot }> {
+  const { app, release } = launch
+  const { generation, reason, live = false } = as
   const number = store.nextSnapshot(app.name)
   const tag = snapshotTag(store.hostId, app.name, number)
   const image = await engine.commit(container, {
     tag,
-    labels: {
-      host: store.hostId,
-      role: 'snapshot',
-      app: app.name,
-      generation: app.generation + 1,
-      release: release.number,
-    },
+    labels: { host: store.hostId, role: 'snapshot', app: app.name, generation, release: release.number },
+    live,
   })
-  if (!image) return undefined
-  const snapshot: Snapshot = {
+  if (!image) return { image, snapshot: undefined }
+  return { image, snapshot: toSnapshot(launch, image, { number, generation, reason, tag, at: now() }) }
+}
+
+/** The record of a snapshot that was made of what an app launched. */
+export function toSnapshot(
+  { app, release, size }: Pick<Launch, 'app' | 'release' | 'size'>,
+  image: Pick<Image, 'size' | 'layers'>,
+  as: {
+    number: number
+    generation: number
+    reason: SnapshotReason
+    tag: string
+    at: number
+    source?: number
+  },
+): Snapshot {
+  return {
     app: app.name,
-    number,
+    number: as.number,
     release: release.number,
-    createdAt: now(),
-    reason,
-    image: tag,
+    createdAt: as.at,
+    reason: as.reason,
+    image: as.tag,
     size: image.size,
     layers: image.layers.length,
+    generation: as.generation,
+    bytes: Math.max(0, image.size - size),
+    pinned: false,
+    source: as.source ?? null,
+    changed: null,
   }
-  store.addSnapshot(snapshot)
-  return snapshot
+}
+
+/** Whether a snapshot of the running app had everything that the stopped one has. */
+export async function isSameDisk({ engine }: Context, live: Snapshot, image: Image): Promise<boolean> {
+  try {
+    const { layers } = await engine.image(live.image)
+    return layers.length === image.layers.length && layers.every((layer, n) => layer === image.layers[n])
+  } catch (error) {
+    if (error instanceof NotFound) return false
+    throw error
+  }
 }

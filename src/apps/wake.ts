@@ -32,6 +32,7 @@ export class StartFailed extends Error {
  */
 export async function wake(context: Context, launch: Launch): Promise<Running> {
   const container = await context.starts(() => context.engine.start(containerSpec(context, launch)))
+  context.step('wake.started')
   return awaitReady(context, launch, container)
 }
 
@@ -64,6 +65,7 @@ export async function awaitReady(context: Context, launch: Launch, container: Co
     })
     const exit = await Promise.race([up, died])
     if (exit) throw new StartFailed(container.id, describeExit(exit))
+    context.step('wake.ready')
     return { container: container.id, upstream }
   } finally {
     done.abort()

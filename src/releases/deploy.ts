@@ -5,10 +5,13 @@ import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { isAppName, releaseTag } from '../apps/naming.ts'
-import { releaseNotReady, stateWouldBeLost } from '../apps/problems.ts'
+import { releaseNotReady } from '../apps/problems.ts'
 import { CannotStart, type Image, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
-import type { Release, ReleaseSpec } from '../store/records.ts'
+import { carryState, prepareCarrying, without } from '../snapshots/carry-state.ts'
+import { refuseIfFull } from '../snapshots/disk.ts'
+import type { Release, ReleaseFiles, ReleaseSpec, Snapshot } from '../store/records.ts'
+import { badName } from './bad-name.ts'
 import { type Builder, build, buildFromImage } from './build.ts'
 import { BuildLog, buildLogPath } from './build-log.ts'
 import { detectPlan } from './detect.ts'
@@ -44,14 +47,13 @@ const account = 'admin'
 type Maker = (
   release: { tag: string; labels: Labels },
   log: BuildLog,
-) => Promise<{ image: Image; spec: ReleaseSpec }>
+) => Promise<{ image: Image; spec: ReleaseSpec; files: ReleaseFiles }>
 
 /** Turns uploads and images into releases, and releases into what the app runs. */
 export class Deployer {
   readonly #context: Context
   readonly #apps: Apps
   readonly #builder: Builder
-  readonly #running = new Set<string>()
   /** A build takes all cores and much memory: two at a time, the others wait. */
   readonly #builds = pLimit(2)
 
@@ -75,6 +77,7 @@ export class Deployer {
     signal: AbortSignal,
   ): Promise<Release> {
     using _turn = this.#begin(app)
+    await refuseIfFull(this.#context, app)
     const { config } = this.#context
     const limits = config.upload
     await using upload = await receiveUpload(body, {
@@ -82,21 +85,22 @@ export class Deployer {
       maxBytes: limits.maxBytes,
       signal,
     })
+    this.#context.step('deploy.received')
     const scan = await scanUpload(upload.path, { limits, signal, ...options })
     progress.step('received', `${scan.files.paths.size} files, ${upload.bytes} bytes`)
     const { plan, manifest } = detectPlan(scan.files)
     progress.step('detected', plan.runtime)
-    await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async (release, log) => {
       progress.step(
         'building',
         plan.build ?? (plan.runtime === 'dockerfile' ? 'Dockerfile' : 'nothing to build'),
       )
+      const hashes = new Map<string, string>()
       const files = (target: { prefix: string; uid: number; gid: number }) =>
-        repackUpload(upload.path, scan, target)
+        repackUpload(upload.path, scan, { ...target, hashes })
       const image = await build(this.#builder, { app, plan, files, account, ...release }, log, signal)
       const source = { kind: 'upload' as const, sha256: upload.sha256, bytes: upload.bytes }
-      return { image, spec: toSpec(plan, manifest, image, source) }
+      return { image, spec: toSpec(plan, manifest, image, source), files: hashes }
     })
   }
 
@@ -110,7 +114,6 @@ export class Deployer {
   ): Promise<Release> {
     checkImageReference(reference)
     using _turn = this.#begin(app)
-    await this.#refuseToLoseState(app, options.fresh)
     return await this.#deploy(app, options, progress, signal, async ({ tag, labels }, log) => {
       progress.step('building', `image ${reference}`)
       const image = await buildFromImage(this.#builder, { reference, app, tag, labels }, log, signal)
@@ -120,7 +123,7 @@ export class Deployer {
         )
       }
       const plan: Plan = { runtime: 'image', build: undefined, start: undefined, port: undefined, env: {} }
-      return { image, spec: toSpec(plan, {}, image, { kind: 'image', reference }) }
+      return { image, spec: toSpec(plan, {}, image, { kind: 'image', reference }), files: new Map() }
     })
   }
 
@@ -131,7 +134,7 @@ export class Deployer {
     signal: AbortSignal,
     make: Maker,
   ): Promise<Release> {
-    const { store, engine, config, now, log } = this.#context
+    const { store, engine, config, now, log, step } = this.#context
     await this.#settled(signal)
     const known = store.app(app)
     if (known?.deletedAt) throw beingDeleted(app)
@@ -140,14 +143,38 @@ export class Deployer {
     const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
     try {
       await using buildLog = await BuildLog.open(buildLogPath(config.data, app, number), progress.log)
-      const { spec } = await this.#builds(() => make({ tag, labels }, buildLog))
+      const { image, spec, files } = await this.#builds(() => make({ tag, labels }, buildLog))
+      signal.throwIfAborted()
+      step('deploy.built')
+      const { size, layers } = image
+      const release: Release = {
+        app,
+        number,
+        createdAt: now(),
+        image: tag,
+        spec,
+        size,
+        layers: layers.length,
+      }
+      store.createApp(app, now())
+      const carries = !fresh && spec.state === 'keep'
+      if (carries) await prepareCarrying(this.#context, app, release)
       signal.throwIfAborted()
       progress.step('switching', `release ${number}`)
-      const release: Release = { app, number, createdAt: now(), image: tag, spec }
-      store.createApp(app, now())
       await this.#apps
         .instance(app)
-        .replace(release, { fresh })
+        .goOnAs('deploy', async was => {
+          step('deploy.asleep')
+          const commit = (snapshot?: Snapshot) => {
+            step('deploy.started')
+            store.promote(release, files, snapshot)
+            step('deploy.promoted')
+          }
+          if (!carries) return without(release, commit)
+          const next = await carryState(this.#context, was, { release, files }, 'carried', commit)
+          step('deploy.carried')
+          return next
+        })
         .catch(error => {
           throw error instanceof CannotStart ? releaseNotReady(error.message, '', error) : error
         })
@@ -182,26 +209,14 @@ export class Deployer {
   /** One deploy of an app at a time. */
   #begin(app: string): Disposable {
     if (!isAppName(app)) throw badName(app)
-    if (this.#running.has(app)) {
-      throw new Problem({
-        code: 'deploy_in_progress',
-        status: 409,
-        detail: `another deploy of ${app} is running; wait for it to end`,
-        retryAfter: 5,
-      })
-    }
-    this.#running.add(app)
-    return { [Symbol.dispose]: () => this.#running.delete(app) }
-  }
-
-  /** Says early, before a build, what the switch would refuse; the switch looks again. */
-  async #refuseToLoseState(app: string, fresh: boolean): Promise<void> {
-    if (fresh) return
-    const launch = this.#context.store.launch(app)
-    if (!launch || launch.release.spec.state === 'discard') return
-    const container = this.#apps.find(app)?.container
-    const unsaved = container === undefined ? [] : await this.#context.engine.changes(container)
-    if (launch.app.snapshot !== null || unsaved.length > 0) throw stateWouldBeLost(app)
+    const claim = this.#apps.claim(app)
+    if (claim) return claim
+    throw new Problem({
+      code: 'deploy_in_progress',
+      status: 409,
+      detail: `another deploy of ${app} is running, or it is being forked or rolled back; wait for it to end`,
+      retryAfter: 5,
+    })
   }
 }
 
@@ -228,15 +243,6 @@ function toSpec(plan: Plan, manifest: Manifest, image: Image, source: ReleaseSpe
     settings,
     source,
   }
-}
-
-/** What the name of an app may be, in one sentence. */
-export function badName(app: string): Problem {
-  return new Problem({
-    code: 'invalid_app_name',
-    status: 400,
-    detail: `"${app.slice(0, 60)}" cannot name an app; accepted: 1 to 40 of a-z, 0-9 and "-", not at its ends; dormice, www and hooks are reserved`,
-  })
 }
 
 function beingDeleted(app: string): Problem {

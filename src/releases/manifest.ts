@@ -52,6 +52,9 @@ export const AppSettings = z.object({
   startTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m')
     .optional()
     .describe('How long the app may take to listen after its start.'),
+  disk: Size.refine(bytes => bytes >= MiB, 'accepted: 1m and more')
+    .optional()
+    .describe('Bytes that its snapshots may take on the engine, e.g. "2g".'),
   maxWaiting: z
     .number()
     .int()

@@ -1,4 +1,4 @@
-import type { Confinement } from '../engine/engine.ts'
+import type { Confinement, ImageManifest, Labels } from '../engine/engine.ts'
 import type { AppSettings } from '../releases/manifest.ts'
 import type { Plan } from '../releases/runtime.ts'
 
@@ -30,7 +30,20 @@ export type ReleaseSpec = {
   source: { kind: 'upload'; sha256: string; bytes: number } | { kind: 'image'; reference: string }
 }
 
-export type Release = { app: string; number: number; createdAt: number; image: string; spec: ReleaseSpec }
+export type Release = {
+  app: string
+  number: number
+  createdAt: number
+  /** Immutable tag on the engine. */
+  image: string
+  spec: ReleaseSpec
+  /** Bytes of all layers. */
+  size: number
+  layers: number
+}
+
+/** What an upload held: SHA-256 of each file, hex, by its path in the upload. */
+export type ReleaseFiles = ReadonlyMap<string, string>
 
 /** Why a snapshot was taken. */
 export type SnapshotReason =
@@ -42,6 +55,17 @@ export type SnapshotReason =
   | 'shutdown'
   | 'crash'
   | 'recovery'
+  /** What the app had written, put onto another release. */
+  | 'carried'
+  /** The state before a rollback, and the state that it went back to. */
+  | 'rollback'
+  /** Of a running app, to fork or to export it; or what an app began with that is a fork or an import. */
+  | 'fork'
+  | 'export'
+  | 'import'
+
+/** How many paths a snapshot added, changed and deleted. */
+export type ChangeCounts = { added: number; changed: number; deleted: number }
 
 export type Snapshot = {
   app: string
@@ -53,7 +77,20 @@ export type Snapshot = {
   /** Bytes of all layers. */
   size: number
   layers: number
+  /** See `schema.ts`. */
+  generation: number
+  /** Bytes of what it added to the image that it was made on. */
+  bytes: number
+  /** Retention leaves it alone. */
+  pinned: boolean
+  /** Number of the snapshot that it repeats, when it came of a rollback. */
+  source: number | null
+  /** Null until its layer was read. */
+  changed: ChangeCounts | null
 }
+
+/** An image of which every layer is in the data folder, and what it takes to make it again. */
+export type Copy = { manifest: ImageManifest; labels: Labels }
 
 /** What the next wake of an app starts from. */
 export type Launch = {
@@ -61,6 +98,8 @@ export type Launch = {
   release: Release
   /** Image to start: the current snapshot's, else the release's. */
   image: string
+  /** Bytes of all layers of that image. */
+  size: number
   /** The app's own environment. */
   env: Readonly<Record<string, string>>
 }

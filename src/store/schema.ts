@@ -1,4 +1,4 @@
-import { index, integer, primaryKey, sqliteTable, text } from './drizzle.ts'
+import { blob, index, integer, primaryKey, sqliteTable, text } from './drizzle.ts'
 
 /*
  * Times are epoch milliseconds and structures JSON text in every table, so that a second dialect can follow
@@ -39,6 +39,11 @@ export const releases = sqliteTable(
     image: text().notNull(),
     /** JSON of `ReleaseSpec`. */
     spec: text().notNull(),
+    /** Bytes of all layers. */
+    size: integer().notNull(),
+    layers: integer().notNull(),
+    /** What the upload held, for {@link Store.releaseFiles}; null for a given image. */
+    files: blob({ mode: 'buffer' }),
   },
   table => [primaryKey({ columns: [table.app, table.number] })],
 )
@@ -56,9 +61,31 @@ export const snapshots = sqliteTable(
     /** Bytes of all layers. */
     size: integer().notNull(),
     layers: integer().notNull(),
+    /**
+     * The app's generation whose disk it is. One taken of a running app has the generation of the container, which
+     * went on: the container is the truth, and should it vanish, this snapshot is the newest that there is.
+     */
+    generation: integer().notNull(),
+    /** Bytes of what it added to the image that it was made on. */
+    bytes: integer().notNull(),
+    pinned: integer({ mode: 'boolean' }).notNull(),
+    /** Number of the snapshot that it repeats, when it came of a rollback. */
+    source: integer(),
+    /** JSON of `ChangeCounts`; null until its layer was read. */
+    changed: text(),
+    /** The paths themselves, for {@link Store.changedPaths}. */
+    paths: blob({ mode: 'buffer' }),
   },
   table => [primaryKey({ columns: [table.app, table.number] })],
 )
+
+/** Images whose every layer is in the data folder. */
+export const copies = sqliteTable('copies', {
+  /** Tag on the engine. */
+  image: text().primaryKey(),
+  /** JSON of `Copy`. */
+  copy: text().notNull(),
+})
 
 export const env = sqliteTable(
   'env',

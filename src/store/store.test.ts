@@ -14,6 +14,8 @@ const release = (number: number): Release => ({
   number,
   createdAt: number,
   image: `dormice-h/notes:r${number}`,
+  size: 1,
+  layers: 1,
   spec: {
     runtime: 'node',
     command: ['node', 'server.js'],
@@ -35,6 +37,11 @@ const snapshot = (number: number): Snapshot => ({
   image: `dormice-h/notes:s${number}`,
   size: 1,
   layers: 2,
+  generation: 1,
+  bytes: 0,
+  pinned: false,
+  source: null,
+  changed: null,
 })
 
 test('an app without a release has nothing to launch', () => {

@@ -1,11 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import type Database from 'better-sqlite3'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
+import type { Change } from '../engine/engine.ts'
 import type { AppSettings } from '../releases/manifest.ts'
-import { and, asc, drizzle, eq, isNull, max, sql } from './drizzle.ts'
+import { and, asc, drizzle, eq, getTableColumns, inArray, isNull, max, ne, sql } from './drizzle.ts'
 import { openDatabase } from './open.ts'
-import type { App, Launch, Release, Snapshot } from './records.ts'
-import { apps, env, meta, releases, snapshots, tokens } from './schema.ts'
+import type {
+  App,
+  ChangeCounts,
+  Copy,
+  Launch,
+  Release,
+  ReleaseFiles,
+  Snapshot,
+  SnapshotReason,
+} from './records.ts'
+import { apps, copies, env, meta, releases, snapshots, tokens } from './schema.ts'
 import { envPlace, type Secrets } from './secrets.ts'
 
 /**
@@ -104,12 +115,21 @@ export class Store implements Disposable {
   /** Newest last. */
   releases(app: string): Release[] {
     return this.#db
-      .select()
+      .select(releaseColumns)
       .from(releases)
       .where(eq(releases.app, app))
       .orderBy(asc(releases.number))
       .all()
       .map(toRelease)
+  }
+
+  release(app: string, number: number): Release | undefined {
+    const row = this.#db
+      .select(releaseColumns)
+      .from(releases)
+      .where(and(eq(releases.app, app), eq(releases.number, number)))
+      .get()
+    return row && toRelease(row)
   }
 
   nextRelease(app: string): number {
@@ -121,27 +141,84 @@ export class Store implements Disposable {
     return (row?.last ?? 0) + 1
   }
 
-  /** Makes a release the app's current one, without state, in one transaction. */
-  promote(release: Release): void {
-    this.#db.transaction(tx => {
-      tx.insert(releases)
-        .values({ ...release, spec: JSON.stringify(release.spec) })
+  /** What a release's upload held; empty for a given image. */
+  releaseFiles(app: string, number: number): ReleaseFiles {
+    const row = this.#db
+      .select({ files: releases.files })
+      .from(releases)
+      .where(and(eq(releases.app, app), eq(releases.number, number)))
+      .get()
+    return new Map(row?.files ? JSON.parse(gunzipSync(row.files).toString('utf8')) : [])
+  }
+
+  /**
+   * Makes a new release the app's current one, in one transaction.
+   *
+   * @param snapshot what the app had written, put onto the release; none: the app starts without state
+   */
+  promote(release: Release, files?: ReleaseFiles, snapshot?: Snapshot): void {
+    this.#db.transaction(() => {
+      this.#db
+        .insert(releases)
+        .values({
+          ...release,
+          spec: JSON.stringify(release.spec),
+          files: files ? gzipSync(JSON.stringify([...files])) : null,
+        })
         .run()
-      tx.update(apps)
-        .set({ release: release.number, snapshot: null, generation: sql`${apps.generation} + 1` })
-        .where(eq(apps.name, release.app))
+      this.#goOnFrom(release.app, release.number, snapshot)
+    })
+  }
+
+  /** Goes on from a release that the app had before, in one transaction; see {@link promote} for the snapshot. */
+  rollBack(app: string, release: number, snapshot?: Snapshot): void {
+    this.#db.transaction(() => this.#goOnFrom(app, release, snapshot))
+  }
+
+  #goOnFrom(app: string, release: number, snapshot: Snapshot | undefined): void {
+    if (snapshot) this.#insertSnapshot(snapshot)
+    this.#db
+      .update(apps)
+      .set({ release, snapshot: snapshot?.number ?? null, generation: sql`${apps.generation} + 1` })
+      .where(eq(apps.name, app))
+      .run()
+  }
+
+  /** Forgets releases, but for the current one and those that a snapshot belongs to; gives back what it forgot. */
+  forgetReleases(app: string, numbers: readonly number[]): Release[] {
+    return this.#db.transaction(() => {
+      const current = this.app(app)?.release
+      const used = new Set(this.snapshots(app).map(snapshot => snapshot.release))
+      const gone = this.releases(app).filter(
+        ({ number }) => numbers.includes(number) && number !== current && !used.has(number),
+      )
+      const where = gone.map(release => release.number)
+      this.#db
+        .delete(releases)
+        .where(and(eq(releases.app, app), inArray(releases.number, where)))
         .run()
+      return gone
     })
   }
 
   /** Newest last. */
   snapshots(app: string): Snapshot[] {
     return this.#db
-      .select()
+      .select(snapshotColumns)
       .from(snapshots)
       .where(eq(snapshots.app, app))
       .orderBy(asc(snapshots.number))
-      .all() as Snapshot[]
+      .all()
+      .map(toSnapshot)
+  }
+
+  snapshot(app: string, number: number): Snapshot | undefined {
+    const row = this.#db
+      .select(snapshotColumns)
+      .from(snapshots)
+      .where(and(eq(snapshots.app, app), eq(snapshots.number, number)))
+      .get()
+    return row && toSnapshot(row)
   }
 
   nextSnapshot(app: string): number {
@@ -153,41 +230,154 @@ export class Store implements Disposable {
     return (row?.last ?? 0) + 1
   }
 
-  /** Makes a snapshot the app's current one: step 7 of falling asleep, in one transaction. */
+  /** Makes a new snapshot the app's current one: step 7 of falling asleep, in one transaction. */
   addSnapshot(snapshot: Snapshot): void {
-    this.#db.transaction(tx => {
-      tx.insert(snapshots).values(snapshot).run()
-      tx.update(apps)
-        .set({ snapshot: snapshot.number, generation: sql`${apps.generation} + 1` })
-        .where(eq(apps.name, snapshot.app))
-        .run()
+    this.#db.transaction(() => {
+      this.#insertSnapshot(snapshot)
+      this.#makeCurrent(snapshot.app, snapshot.number)
     })
+  }
+
+  /** Keeps a snapshot of a running app: the container stays the truth. */
+  addLiveSnapshot(snapshot: Snapshot): void {
+    this.#insertSnapshot(snapshot)
+  }
+
+  /** Makes a snapshot that was taken of the running app its current one: its container holds nothing more, or is gone. */
+  settleOn(snapshot: Snapshot): void {
+    this.#makeCurrent(snapshot.app, snapshot.number)
+  }
+
+  /** The newest snapshot that was taken of the container of the app's present generation. */
+  liveSnapshot(app: App): Snapshot | undefined {
+    return this.snapshots(app.name).findLast(
+      ({ generation, number }) => generation === app.generation && number > (app.snapshot ?? 0),
+    )
+  }
+
+  /** What the container of the present generation holds is what its image holds: it is not the truth any more. */
+  supersede(app: string): void {
+    this.#db
+      .update(apps)
+      .set({ generation: sql`${apps.generation} + 1` })
+      .where(eq(apps.name, app))
+      .run()
+  }
+
+  #insertSnapshot(snapshot: Snapshot): void {
+    const changed = snapshot.changed && JSON.stringify(snapshot.changed)
+    this.#db
+      .insert(snapshots)
+      .values({ ...snapshot, changed })
+      .run()
+  }
+
+  #makeCurrent(app: string, snapshot: number): void {
+    this.#db
+      .update(apps)
+      .set({ snapshot, generation: sql`${apps.generation} + 1` })
+      .where(eq(apps.name, app))
+      .run()
+  }
+
+  /** The snapshot's disk is another image from now on: the same files in fewer layers. False when it is gone. */
+  replaceImage(
+    app: string,
+    number: number,
+    image: Pick<Snapshot, 'image' | 'size' | 'layers' | 'bytes'>,
+  ): boolean {
+    const is = and(eq(snapshots.app, app), eq(snapshots.number, number))
+    return this.#db.update(snapshots).set(image).where(is).run().changes > 0
+  }
+
+  setPinned(app: string, number: number, pinned: boolean): void {
+    const is = and(eq(snapshots.app, app), eq(snapshots.number, number))
+    this.#db.update(snapshots).set({ pinned }).where(is).run()
+  }
+
+  /** @param paths as many of the changes as are kept */
+  setChanged(app: string, number: number, changed: ChangeCounts, paths: readonly Change[]): void {
+    const is = and(eq(snapshots.app, app), eq(snapshots.number, number))
+    this.#db
+      .update(snapshots)
+      .set({ changed: JSON.stringify(changed), paths: gzipSync(JSON.stringify(paths)) })
+      .where(is)
+      .run()
+  }
+
+  /** What {@link setChanged} kept; undefined when the snapshot's layer was not read yet. */
+  changedPaths(app: string, number: number): Change[] | undefined {
+    const row = this.#db
+      .select({ paths: snapshots.paths })
+      .from(snapshots)
+      .where(and(eq(snapshots.app, app), eq(snapshots.number, number)))
+      .get()
+    return row?.paths ? JSON.parse(gunzipSync(row.paths).toString('utf8')) : undefined
+  }
+
+  /** Forgets a snapshot, unless it is the current one or pinned (I5); false then. */
+  forgetSnapshot(app: string, number: number): boolean {
+    if (this.app(app)?.snapshot === number) return false
+    const is = and(eq(snapshots.app, app), eq(snapshots.number, number), ne(snapshots.pinned, true))
+    return this.#db.delete(snapshots).where(is).run().changes > 0
+  }
+
+  /**
+   * Fills a new app that has nothing yet with a release, its state and its environment, in one transaction.
+   *
+   * @param from.env values; secrets
+   */
+  fill(
+    app: string,
+    from: {
+      settings: AppSettings
+      env: Readonly<Record<string, string>>
+      release: Release
+      files: ReleaseFiles
+      snapshot: Snapshot | undefined
+    },
+    now: number,
+  ): void {
+    this.#db.transaction(() => {
+      this.setSettings(app, from.settings)
+      for (const [key, value] of Object.entries(from.env)) this.setEnv(app, key, value, now)
+      this.promote(from.release, from.files, from.snapshot)
+    })
+  }
+
+  /** Images that can be made again from the data folder, by tag. */
+  copies(): Map<string, Copy> {
+    const rows = this.#db.select().from(copies).all()
+    return new Map(rows.map(row => [row.image, JSON.parse(row.copy)]))
+  }
+
+  copy(image: string): Copy | undefined {
+    const row = this.#db.select().from(copies).where(eq(copies.image, image)).get()
+    return row && JSON.parse(row.copy)
+  }
+
+  addCopy(image: string, copy: Copy): void {
+    const values = { image, copy: JSON.stringify(copy) }
+    this.#db.insert(copies).values(values).onConflictDoUpdate({ target: copies.image, set: values }).run()
+  }
+
+  forgetCopy(image: string): void {
+    this.#db.delete(copies).where(eq(copies.image, image)).run()
   }
 
   /** What the app's next wake starts from; undefined while it has no release. */
   launch(name: string): Launch | undefined {
     const app = this.app(name)
     if (!app || app.release === null) return undefined
-    const row = this.#db
-      .select()
-      .from(releases)
-      .where(and(eq(releases.app, name), eq(releases.number, app.release)))
-      .get()
-    if (!row) return undefined
-    const release = toRelease(row)
-    const snapshot =
-      app.snapshot === null
-        ? undefined
-        : this.#db
-            .select({ image: snapshots.image })
-            .from(snapshots)
-            .where(and(eq(snapshots.app, name), eq(snapshots.number, app.snapshot)))
-            .get()
+    const release = this.release(name, app.release)
+    if (!release) return undefined
+    const { image, size } = (app.snapshot === null ? undefined : this.snapshot(name, app.snapshot)) ?? release
     const env = () => this.env(name)
     return {
       app,
       release,
-      image: snapshot?.image ?? release.image,
+      image,
+      size,
       // Read by a wake alone: an app whose values cannot be read still falls asleep and is shown.
       get env() {
         return env()
@@ -283,6 +473,19 @@ function toApp(row: typeof apps.$inferSelect): App {
   return { ...row, settings: JSON.parse(row.settings) }
 }
 
-function toRelease(row: typeof releases.$inferSelect): Release {
+/* Lists, which may be long, are read when they are asked for. */
+const { files: _files, ...releaseColumns } = getTableColumns(releases)
+
+function toRelease(row: Omit<typeof releases.$inferSelect, 'files'>): Release {
   return { ...row, spec: JSON.parse(row.spec) }
+}
+
+const { paths: _paths, ...snapshotColumns } = getTableColumns(snapshots)
+
+function toSnapshot(row: Omit<typeof snapshots.$inferSelect, 'paths'>): Snapshot {
+  return {
+    ...row,
+    reason: row.reason as SnapshotReason,
+    changed: row.changed === null ? null : JSON.parse(row.changed),
+  }
 }

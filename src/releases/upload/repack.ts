@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { Problem } from '../../problem.ts'
 import { type SafeEntry, safeEntries } from './entries.ts'
@@ -11,6 +12,8 @@ export type RepackOptions = {
   prefix: string
   uid: number
   gid: number
+  /** Gets the SHA-256, hex, of each file, and the target of each link, by path in the upload as it is passed on. */
+  hashes?: Map<string, string>
 }
 
 /**
@@ -25,7 +28,7 @@ export function repackUpload(path: string, scan: UploadScan, options: RepackOpti
 async function* repacked(
   path: string,
   { source, strip, entries, bytes }: UploadScan,
-  { prefix, uid, gid }: RepackOptions,
+  { prefix, uid, gid, hashes }: RepackOptions,
 ): AsyncGenerator<TarEntry> {
   const folder = prefix.replace(/\/+$/, '')
   const under = folder === '' ? '' : `${folder}/`
@@ -34,7 +37,7 @@ async function* repacked(
   if (folder !== '') yield directory(folder, 0, owner)
   for await (const entry of safeEntries({ ...source, path }, rules)) {
     for (const parent of missingFolders(entry)) yield directory(under + parent, entry.mtime, owner)
-    yield written(entry, under, owner)
+    yield written(hashes ? hashed(entry, hashes) : entry, under, owner)
   }
   const again = rules.finish()
   if (again.entries !== entries || again.bytes !== bytes) {
@@ -51,6 +54,24 @@ function* missingFolders({ path, missing }: Pick<SafeEntry, 'path' | 'missing'>)
   const above = path.split('/').slice(0, -1)
   for (let depth = above.length - missing + 1; depth <= above.length; depth++) {
     yield above.slice(0, depth).join('/')
+  }
+}
+
+function hashed(entry: SafeEntry, hashes: Map<string, string>): SafeEntry {
+  if (entry.type === 'directory') return entry
+  if (entry.type !== 'file') {
+    hashes.set(entry.path, `${entry.type} ${entry.linkname}`)
+    return entry
+  }
+  return { ...entry, body: tap(entry.body) }
+
+  async function* tap(body: AsyncIterable<Buffer>) {
+    const hash = createHash('sha256')
+    for await (const chunk of body) {
+      hash.update(chunk)
+      yield chunk
+    }
+    hashes.set(entry.path, hash.digest('hex'))
   }
 }
 

@@ -1,0 +1,91 @@
+import type { Context } from '../apps/context.ts'
+import { containerName } from '../apps/naming.ts'
+import type { Next } from '../apps/next.ts'
+import { toSnapshot } from '../apps/sleep.ts'
+import { carry } from '../layers/carry.ts'
+import type { App, Release, ReleaseFiles, Snapshot, SnapshotReason } from '../store/records.ts'
+import { changedByUpload } from './changed-by-upload.ts'
+import { copyLayers, nextSnapshotImage } from './images.ts'
+import { baseOf } from './stack.ts'
+
+/**
+ * Copies everything out of the engine that {@link carryState} will read but for what the app writes until then, so
+ * that the app's requests need not be held for that.
+ */
+export async function prepareCarrying(context: Context, app: string, release: Release): Promise<void> {
+  const launch = context.store.launch(app)
+  if (!launch || !(await mayHaveWritten(context, launch.app))) return
+  using _kept = context.layers.retain()
+  await copyLayers(context, app, launch.release.image)
+  await copyLayers(context, app, launch.image)
+  const { layers } = await copyLayers(context, app, release.image)
+  await baseOf(context.layers, layers)
+}
+
+/** The engine's word is only a hint; should it be wrong, {@link carryState} takes longer. */
+async function mayHaveWritten({ engine, store }: Context, { name, snapshot }: App): Promise<boolean> {
+  if (snapshot !== null) return true
+  const changes = await engine.changes(containerName(store.hostId, name)).catch(() => [])
+  return changes.length > 0
+}
+
+/**
+ * Makes of a sleeping app and a release what the app is to be next: the release with everything on top that the app
+ * wrote itself, but for what the release's upload changed.
+ *
+ * @param commit makes it so in the store, given the snapshot that was made, if the app has written anything
+ */
+export async function carryState(
+  context: Context,
+  app: App,
+  to: { release: Release; files: ReleaseFiles },
+  reason: SnapshotReason,
+  commit: (snapshot: Snapshot | undefined) => void,
+): Promise<Next> {
+  const { store, engine, layers, now } = context
+  const { release } = to
+  const snapshot = app.snapshot === null ? undefined : store.snapshot(app.name, app.snapshot)
+  const from = app.release === null ? undefined : store.release(app.name, app.release)
+  if (!snapshot || !from || release.spec.state === 'discard') return without(release, commit)
+
+  using _kept = layers.retain()
+  const all = (await copyLayers(context, app.name, snapshot.image)).layers
+  const below = (await copyLayers(context, app.name, from.image)).layers
+  const target = await copyLayers(context, app.name, release.image)
+  const winners = await changedByUpload(layers, {
+    before: { files: store.releaseFiles(app.name, from.number), layers: below },
+    after: { files: to.files, layers: target.layers },
+    runtime: release.spec.runtime,
+  })
+  const base = await baseOf(layers, target.layers)
+  const state = all.slice(below.length).map(layer => layers.reader(layer))
+  const merged = await layers.add(carry(state, base, winners))
+  const { number, tag, labels } = nextSnapshotImage(context, app, release.number)
+  const manifest = { config: target.config, layers: [...target.layers, merged] }
+  const image = await engine.assemble(manifest, { tag, labels }, layers)
+  const record = toSnapshot({ app, release, size: release.size }, image, {
+    number,
+    generation: app.generation + 1,
+    reason,
+    tag,
+    at: now(),
+  })
+  return {
+    release,
+    image: tag,
+    size: image.size,
+    commit: () => commit(record),
+    discard: () => engine.removeImage(tag),
+  }
+}
+
+/** The release alone. */
+export function without(release: Release, commit: (snapshot: undefined) => void): Next {
+  return {
+    release,
+    image: release.image,
+    size: release.size,
+    commit: () => commit(undefined),
+    discard: async () => undefined,
+  }
+}

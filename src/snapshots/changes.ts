@@ -1,0 +1,62 @@
+import type { Context } from '../apps/context.ts'
+import type { Change, DiffId } from '../engine/engine.ts'
+import { changesOf as changesOfLayer } from '../layers/changes.ts'
+import type { ChangeCounts, Snapshot } from '../store/records.ts'
+import { copyLayers } from './images.ts'
+import { baseOf } from './stack.ts'
+
+/** What a snapshot changed: the paths, as many as are kept, and how many there are. */
+export type Changes = { changes: Change[]; total: ChangeCounts; truncated: boolean }
+
+/** How many paths of a snapshot are kept. */
+const maxPaths = 10_000
+
+/** What a snapshot changed; kept in the store, because its layers may be merged later. */
+export async function changesOf(context: Context, snapshot: Snapshot): Promise<Changes> {
+  const { store } = context
+  const { app, number } = snapshot
+  const known = store.changedPaths(app, number)
+  if (known && snapshot.changed) return toChanges(known, snapshot.changed)
+  using _kept = context.layers.retain()
+  const { layers } = await copyLayers(context, app, snapshot.image)
+  const found = await read(context, layers, layers.length - addedLayers(context, snapshot, layers.length))
+  const total = count(found)
+  const kept = found.slice(0, maxPaths)
+  store.setChanged(app, number, total, kept)
+  return toChanges(kept, total)
+}
+
+function toChanges(changes: Change[], total: ChangeCounts): Changes {
+  const all = total.added + total.changed + total.deleted
+  return { changes, total, truncated: changes.length < all }
+}
+
+/** A sleep adds one layer; what is repeated from elsewhere counts as everything that lies on its release. */
+function addedLayers({ store }: Context, { app, release, reason, source }: Snapshot, layers: number): number {
+  const repeats = source !== null || reason === 'fork' || reason === 'import'
+  const below = store.release(app, release)?.layers ?? 0
+  return repeats && below > 0 ? Math.max(1, layers - below) : 1
+}
+
+async function read({ layers }: Context, stack: readonly DiffId[], from: number): Promise<Change[]> {
+  const kinds = new Map<string, Change['kind']>()
+  for (let n = from; n < stack.length; n++) {
+    const layer = stack[n]
+    if (layer === undefined) break
+    const below = await baseOf(layers, stack.slice(0, n))
+    for (const { path, kind } of changesOfLayer(await layers.listing(layer), below)) {
+      const before = kinds.get(path)
+      if (before === 'added' && kind === 'deleted') kinds.delete(path)
+      else kinds.set(path, before === 'added' ? 'added' : before === 'deleted' ? 'changed' : kind)
+    }
+  }
+  return [...kinds]
+    .map(([path, kind]) => ({ path, kind }))
+    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+}
+
+function count(changes: readonly Change[]): ChangeCounts {
+  const counts: ChangeCounts = { added: 0, changed: 0, deleted: 0 }
+  for (const { kind } of changes) counts[kind]++
+  return counts
+}

@@ -1,0 +1,156 @@
+import type { Apps } from '../apps/apps.ts'
+import type { Context } from '../apps/context.ts'
+import { compactedTag } from '../apps/naming.ts'
+import type { DiffId, Image } from '../engine/engine.ts'
+import { checkUnion, UnionDiffers } from '../layers/check.ts'
+import { merge } from '../layers/merge.ts'
+import { messageOf } from '../problem.ts'
+import type { App, Launch, Snapshot } from '../store/records.ts'
+import { changesOf } from './changes.ts'
+import { copyLayers } from './images.ts'
+import { liveBytes } from './live-bytes.ts'
+import { baseOf } from './stack.ts'
+
+/** State layers may hold this much of what was overwritten or deleted before that alone is a reason, bytes. */
+const smallWaste = 16 * 1024 * 1024
+
+/** How many times the configured depth makes a wake wait: past 70 layers in all the engine is twice as slow. */
+const urgentFactor = 2
+
+/** What a snapshot's disk consists of: the release's layers, and the state on top of them. */
+type Stack = { config: string; release: readonly DiffId[]; state: readonly DiffId[] }
+
+/**
+ * Merges the state layers of a sleeping app into one, if they are too many or hold too much that is gone. The result
+ * is checked against what it replaces, and takes its place only if the app still sleeps on that.
+ */
+export async function compact(context: Context, apps: Apps, name: string): Promise<void> {
+  const now = current(context, name)
+  if (!now || !(await isDue(context, now))) return
+  using _kept = context.layers.retain()
+  const merged = await mergeState(context, now)
+  if (!merged) return
+  await apps.find(name)?.undisturbed(async () => {
+    const still = current(context, name)
+    const asleep = apps.find(name)?.container === undefined
+    if (asleep && still?.snapshot.image === now.snapshot.image) await takePlace(context, now, merged)
+    else await context.engine.removeImage(merged.tag)
+  })
+}
+
+/** Merges them at once where one more sleep or two would be too many. The app sleeps, and it is its turn. */
+export async function compactIfUrgent(context: Context, name: string): Promise<void> {
+  const now = current(context, name)
+  if (!now || depthOf(now) < context.config.compactDepth * urgentFactor) return
+  using _kept = context.layers.retain()
+  const merged = await mergeState(context, now)
+  if (merged) await takePlace(context, now, merged)
+}
+
+type Current = Pick<Launch, 'release'> & { app: App; snapshot: Snapshot }
+
+function current({ store }: Context, name: string): Current | undefined {
+  const launch = store.launch(name)
+  if (!launch || launch.app.deletedAt !== null || launch.app.snapshot === null) return undefined
+  const snapshot = store.snapshot(name, launch.app.snapshot)
+  return snapshot && { app: launch.app, release: launch.release, snapshot }
+}
+
+function depthOf({ snapshot, release }: Current): number {
+  return snapshot.layers - release.layers
+}
+
+async function isDue(context: Context, now: Current): Promise<boolean> {
+  const depth = depthOf(now)
+  if (depth >= context.config.compactDepth) return true
+  const held = now.snapshot.size - now.release.size
+  // One layer holds nothing that is gone, and what is little is no reason.
+  if (depth < 2 || held <= smallWaste) return false
+  const { release, state } = await stackOf(context, now)
+  const live = await liveBytes(context.layers, state, await baseOf(context.layers, release))
+  return held > 2 * live + smallWaste
+}
+
+async function stackOf(context: Context, { app, snapshot, release }: Current): Promise<Stack> {
+  const { layers, config } = await copyLayers(context, app.name, snapshot.image)
+  const below = (await copyLayers(context, app.name, release.image)).layers
+  if (below.some((layer, n) => layer !== layers[n])) {
+    throw new Error(`snapshot ${snapshot.number} of ${app.name} does not lie on release ${release.number}`)
+  }
+  return { config, release: below, state: layers.slice(below.length) }
+}
+
+/** Makes the merged image; undefined when it is not what it has to be. */
+async function mergeState(
+  context: Context,
+  now: Current,
+): Promise<{ tag: string; image: Image } | undefined> {
+  const { engine, store, layers, log, step } = context
+  const { app, snapshot, release } = now
+  const stack = await stackOf(context, now)
+  // Which paths this very snapshot changed cannot be told afterwards.
+  await changesOf(context, snapshot)
+  step('compaction.copied')
+  const base = await baseOf(layers, stack.release)
+  const merged = await layers.add(
+    merge(
+      stack.state.map(layer => layers.reader(layer)),
+      base,
+    ),
+  )
+  step('compaction.merged')
+  const tag = compactedTag(store.hostId, app.name, snapshot.number, merged)
+  const { generation } = app
+  const labels = {
+    host: store.hostId,
+    role: 'snapshot',
+    app: app.name,
+    generation,
+    release: release.number,
+  } as const
+  const manifest = { config: stack.config, layers: [...stack.release, merged] }
+  const image = await engine.assemble(manifest, { tag, labels }, layers)
+  step('compaction.assembled')
+  try {
+    const before = await Promise.all(stack.state.map(layer => layers.listing(layer)))
+    checkUnion(base, before, [await layers.listing(merged)])
+  } catch (error) {
+    if (!(error instanceof UnionDiffers)) throw error
+    log.error('compaction_refused', {
+      app: app.name,
+      snapshot: snapshot.number,
+      error: messageOf(error),
+    })
+    await engine.removeImage(tag)
+    return undefined
+  }
+  step('compaction.checked')
+  return { tag, image }
+}
+
+/** The merged image is the snapshot's from now on. */
+async function takePlace(
+  { store, engine, log, step }: Context,
+  { app, snapshot, release }: Current,
+  { tag, image }: { tag: string; image: Image },
+): Promise<void> {
+  const { size, layers } = image
+  const bytes = Math.max(0, size - release.size)
+  const replaced = store.replaceImage(app.name, snapshot.number, {
+    image: tag,
+    size,
+    layers: layers.length,
+    bytes,
+  })
+  step('compaction.recorded')
+  const old = replaced ? snapshot.image : tag
+  store.forgetCopy(old)
+  await engine.removeImage(old)
+  step('compaction.removed')
+  log.info('compacted', {
+    app: app.name,
+    snapshot: snapshot.number,
+    layers: snapshot.layers,
+    to: layers.length,
+  })
+}

@@ -1,0 +1,34 @@
+import type { Context } from '../apps/context.ts'
+import { NotFound } from '../engine/engine.ts'
+import { changesOf } from './changes.ts'
+
+/**
+ * Copies the layers of all of an app's images that have no copy yet into the data folder, and notes what each
+ * snapshot changed: the defence against an engine whose images somebody prunes.
+ */
+export async function copyImages(context: Context, app: string): Promise<void> {
+  const { store, engine, layers, step } = context
+  const copied = store.copies()
+  for (const { image } of [...store.releases(app), ...store.snapshots(app)]) {
+    if (copied.has(image)) continue
+    try {
+      using _kept = layers.retain()
+      const { labels } = await engine.image(image)
+      const manifest = await engine.copyLayers(image, layers)
+      step('copy.layers')
+      store.addCopy(image, { manifest, labels })
+      step('copy.recorded')
+    } catch (error) {
+      // It went while this went on, or it is lost: what asks for it says so.
+      if (!(error instanceof NotFound)) throw error
+    }
+  }
+  for (const snapshot of store.snapshots(app)) {
+    if (snapshot.changed === null && store.copy(snapshot.image)) await changesOf(context, snapshot)
+  }
+}
+
+/** Removes the layers that no image's copy needs any more. */
+export async function forgetLayers({ store, layers }: Context): Promise<void> {
+  await layers.keep(new Set([...store.copies().values()].flatMap(({ manifest }) => manifest.layers)))
+}

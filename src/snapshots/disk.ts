@@ -1,0 +1,54 @@
+import { statfs } from 'node:fs/promises'
+import type { Context } from '../apps/context.ts'
+import { effectiveSettings } from '../apps/settings.ts'
+import { Problem } from '../problem.ts'
+import { usedBy } from './retention.ts'
+
+/** Below this much free space in the data folder's file system no upload is taken, bytes. */
+const reserve = 256 * 1024 * 1024
+
+/** Bytes of an app's snapshots, and how many they may have. */
+export function appDisk({ store, config }: Context, name: string): { used: number; budget: number } {
+  const releases = store.releases(name)
+  const app = store.app(name)
+  const spec = releases.find(one => one.number === app?.release)?.spec
+  const budget = effectiveSettings(config, app?.settings ?? {}, spec).disk
+  return { used: usedBy(store.snapshots(name), new Map(releases.map(one => [one.number, one.size]))), budget }
+}
+
+/** Bytes of all apps' snapshots and of what is copied to the data folder. */
+export function hostDisk(context: Context): { used: number; budget: number } {
+  const apps = context.store.apps().map(({ name }) => appDisk(context, name).used)
+  const used = apps.reduce((sum, one) => sum + one, context.layers.bytes)
+  return { used, budget: context.config.disk }
+}
+
+/** @throws {Problem} 507 `disk_full` when the app, the host or the disk itself is full: no upload is taken then */
+export async function refuseIfFull(context: Context, name: string): Promise<void> {
+  const app = appDisk(context, name)
+  if (app.used > app.budget) {
+    throw full(
+      `the snapshots of ${name} take ${mib(app.used)} MiB, more than the ${mib(app.budget)} MiB that it may have ("disk" of its settings); delete some with "dormice forget", or raise it`,
+    )
+  }
+  const host = hostDisk(context)
+  if (host.used > host.budget) {
+    throw full(
+      `all snapshots and copies take ${mib(host.used)} MiB, more than the ${mib(host.budget)} MiB of this host (DORMICE_DISK); delete apps or snapshots, or raise it`,
+    )
+  }
+  const { bavail, bsize } = await statfs(context.config.data)
+  if (bavail * bsize < reserve) {
+    throw full(
+      `the disk of the data folder has ${mib(bavail * bsize)} MiB left, and no upload is taken below ${mib(reserve)} MiB; make room on it`,
+    )
+  }
+}
+
+function full(detail: string): Problem {
+  return new Problem({ code: 'disk_full', status: 507, detail })
+}
+
+function mib(bytes: number): number {
+  return Math.round(bytes / (1024 * 1024))
+}

@@ -1,0 +1,18 @@
+import type { DiffId } from '../engine/engine.ts'
+import type { BaseIndex } from '../layers/base-index.ts'
+import { differenceOf } from '../layers/difference.ts'
+import type { LayerStore } from '../layers/layer-store.ts'
+import { Overlay } from '../layers/overlay.ts'
+
+/** Bytes of the files that a stack of layers, bottom first, makes visible on a base. */
+export async function liveBytes(
+  layers: LayerStore,
+  stack: readonly DiffId[],
+  base: BaseIndex,
+): Promise<number> {
+  const overlay = new Overlay()
+  for (const layer of stack) overlay.apply(await layers.listing(layer))
+  let bytes = 0
+  for (const { entry } of differenceOf(overlay, base).names.keys()) bytes += entry.size
+  return bytes
+}

@@ -1,0 +1,62 @@
+import { Problem } from '../problem.ts'
+
+/* What callers are told when the timeline cannot do what was asked. */
+
+export function unknownSnapshot(app: string, number: number): Problem {
+  return new Problem({
+    code: 'unknown_snapshot',
+    status: 404,
+    detail: `${app} has no snapshot ${number}; "dormice timeline ${app}" lists what there is`,
+  })
+}
+
+export function unknownRelease(app: string, number: number): Problem {
+  return new Problem({
+    code: 'unknown_release',
+    status: 404,
+    detail: `${app} has no release ${number}; "dormice timeline ${app}" lists what there is`,
+  })
+}
+
+export function alreadyThere(app: string, where: string): Problem {
+  return new Problem({
+    code: 'already_there',
+    status: 409,
+    detail: `${app} is at ${where} already, and has written nothing since`,
+  })
+}
+
+export function snapshotInUse(app: string, number: number, why: 'current' | 'pinned'): Problem {
+  const how = why === 'current' ? 'it is what the app goes on from' : 'it is pinned'
+  return new Problem({
+    code: 'snapshot_in_use',
+    status: 409,
+    detail: `snapshot ${number} of ${app} is not deleted: ${how}`,
+  })
+}
+
+export function appExists(app: string): Problem {
+  return new Problem({
+    code: 'app_exists',
+    status: 409,
+    detail: `there is an app ${app} already; choose another name`,
+  })
+}
+
+export function imageGone(app: string, image: string, cause: unknown): Problem {
+  return new Problem({
+    code: 'image_gone',
+    status: 409,
+    detail: `the image ${image} of ${app} is neither on the engine nor copied to the data folder`,
+    cause,
+  })
+}
+
+export function appBusy(app: string): Problem {
+  return new Problem({
+    code: 'app_busy',
+    status: 409,
+    detail: `${app} is being deployed, rolled back or made; wait for that to end`,
+    retryAfter: 5,
+  })
+}

@@ -1,0 +1,133 @@
+import pLimit from 'p-limit'
+import type { Apps } from '../apps/apps.ts'
+import type { Context } from '../apps/context.ts'
+import { messageOf } from '../problem.ts'
+import { compact } from './compaction.ts'
+import { copyImages, forgetLayers } from './copies.ts'
+import { appDisk, hostDisk } from './disk.ts'
+import { expired, expiredReleases, overBudget } from './retention.ts'
+
+/**
+ * What is done for sleeping apps in the background, one app at a time: layers are merged, snapshots that are kept no
+ * longer go, and images are copied to the data folder. Whatever fails is logged and comes up again after the app's
+ * next sleep, or the next start.
+ */
+export class Upkeep implements AsyncDisposable {
+  readonly #context: Context
+  readonly #apps: Apps
+  readonly #line = pLimit(1)
+  /** Apps whose images are to be copied, and from when on, epoch ms. */
+  readonly #toCopy = new Map<string, number>()
+  readonly #tidying = new Set<string>()
+  readonly #onChange = (app: string) => this.#changed(app)
+  #ended = false
+
+  constructor(context: Context, apps: Apps) {
+    this.#context = context
+    this.#apps = apps
+  }
+
+  /** Begins, once what a crash left has been put right: until then an image may not be what it seems. */
+  start(): void {
+    void this.#apps.settled.then(() => {
+      if (this.#ended) return
+      this.#context.changes.on('change', this.#onChange)
+      for (const { name } of this.#apps.all()) this.#changed(name)
+    })
+  }
+
+  /** Copies what has been asleep for long enough; called every few seconds. */
+  sweep(): void {
+    const now = this.#context.now()
+    for (const [app, from] of this.#toCopy) {
+      // A clock that was set back must not hold a copy up.
+      if (from > now && from - now <= this.#context.config.copyAfter) continue
+      this.#toCopy.delete(app)
+      this.#queue(app, 'copy_failed', () => this.#copy(app))
+    }
+  }
+
+  /** Waits for what is being done just now; nothing new begins. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true
+    this.#context.changes.off('change', this.#onChange)
+    this.#line.clearQueue()
+    await this.#line(async () => undefined)
+  }
+
+  #changed(app: string): void {
+    if (this.#apps.find(app)?.state !== 'asleep') return
+    this.#toCopy.set(app, this.#context.now() + this.#context.config.copyAfter)
+    if (this.#tidying.has(app)) return
+    this.#tidying.add(app)
+    this.#queue(app, 'upkeep_failed', async () => {
+      this.#tidying.delete(app)
+      await this.#tidy(app)
+    })
+  }
+
+  #queue(app: string, failure: string, work: () => Promise<void>): void {
+    if (this.#ended) return
+    void this.#line(async () => {
+      if (this.#ended || this.#context.store.app(app)?.deletedAt !== null) return
+      await work()
+    }).catch(error => this.#context.log.warn(failure, { app, error: messageOf(error) }))
+  }
+
+  async #tidy(app: string): Promise<void> {
+    await compact(this.#context, this.#apps, app)
+    const { store, now, config } = this.#context
+    const current = store.app(app)?.snapshot ?? null
+    await this.#forget(app, expired(store.snapshots(app), current, now()))
+    const own = appDisk(this.#context, app)
+    if (own.used > own.budget) await this.#shrink(app, own.budget)
+    for (const one of store.apps()) {
+      const all = hostDisk(this.#context)
+      if (all.used <= config.disk) break
+      await this.#shrink(
+        one.name,
+        Math.max(0, appDisk(this.#context, one.name).used - (all.used - config.disk)),
+      )
+      await forgetLayers(this.#context)
+    }
+    await this.#forgetReleases(app)
+  }
+
+  async #shrink(app: string, budget: number): Promise<void> {
+    const { store } = this.#context
+    const releases = new Map(store.releases(app).map(one => [one.number, one.size]))
+    const current = store.app(app)?.snapshot ?? null
+    await this.#forget(app, overBudget(store.snapshots(app), releases, current, budget))
+  }
+
+  async #forget(app: string, snapshots: readonly { number: number; image: string }[]): Promise<void> {
+    const { store, engine, step, log } = this.#context
+    for (const { number, image } of snapshots) {
+      if (!store.forgetSnapshot(app, number)) continue
+      store.forgetCopy(image)
+      step('retention.forgotten')
+      await engine.removeImage(image)
+      step('retention.removed')
+      log.info('snapshot_forgotten', { app, snapshot: number })
+    }
+  }
+
+  async #forgetReleases(app: string): Promise<void> {
+    const { store, engine, log } = this.#context
+    const current = store.app(app)?.release ?? null
+    const old = expiredReleases(store.releases(app), store.snapshots(app), current)
+    for (const { number, image } of store.forgetReleases(
+      app,
+      old.map(one => one.number),
+    )) {
+      store.forgetCopy(image)
+      await engine.removeImage(image)
+      log.info('release_forgotten', { app, release: number })
+    }
+  }
+
+  async #copy(app: string): Promise<void> {
+    await copyImages(this.#context, app)
+    await forgetLayers(this.#context)
+  }
+}
