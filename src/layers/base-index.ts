@@ -57,8 +57,7 @@ function settle(folder: Folder, path: string): void {
   for (const [name, child] of folder.children) {
     const at = path ? `${path}/${name}` : name
     if (child.kind === 'folder') settle(child, at)
-    const isGone =
-      child.kind === 'whiteout' || (child.kind === 'folder' && !child.entry && !child.children.size)
+    const isGone = child.kind === 'whiteout' || (child.kind === 'folder' && !child.exists)
     if (isGone) folder.children.delete(name)
     else if (child.kind === 'folder') child.entry ??= plainFolder(at)
   }

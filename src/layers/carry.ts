@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { type BaseIndex, childIn } from './base-index.ts'
 import { combine } from './merge.ts'
-import { type Folder, newFolder, type Overlay, partsOf } from './overlay.ts'
+import { type Folder, newFolder, type Overlay, partsOf, plainFolder } from './overlay.ts'
 import type { LayerReader } from './pack.ts'
 
 /**
@@ -63,7 +63,11 @@ function uncover(folder: Folder, below: Folder): void {
   folder.opaque = false
   for (const [name, hidden] of below.children) {
     const child = folder.children.get(name)
-    if (!child) folder.children.set(name, { kind: 'whiteout' })
-    else if (child.kind === 'folder' && hidden.kind === 'folder') child.opaque = true
+    if (!child || (child.kind === 'folder' && !child.exists)) {
+      folder.children.set(name, { kind: 'whiteout' })
+    } else if (child.kind === 'folder' && hidden.kind === 'folder') {
+      child.opaque = true
+      child.entry ??= plainFolder('')
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { Change } from '../engine/engine.ts'
 import { type BaseIndex, childIn } from './base-index.ts'
 import { entryDifference } from './entry-difference.ts'
 import type { Listing } from './listing.ts'
-import { type Folder, type Leaf, Overlay } from './overlay.ts'
+import { type Folder, type Leaf, Overlay, plainFolder } from './overlay.ts'
 
 /**
  * What a layer changes of what lies below it, sorted by path. A folder counts as changed by its mode, owner or
@@ -25,7 +25,7 @@ function changesIn(folder: Folder, below: Folder | undefined, path: string, isEm
     for (const name of below?.children.keys() ?? []) if (!folder.children.has(name)) add(name, 'deleted')
   for (const [name, child] of folder.children) {
     const was = childIn(below, name)
-    if (child.kind === 'whiteout') {
+    if (child.kind === 'whiteout' || (child.kind === 'folder' && !child.exists && isEmptied)) {
       if (was) add(name, 'deleted')
     } else if (child.kind === 'leaf') {
       if (!was) add(name, 'added')
@@ -34,7 +34,8 @@ function changesIn(folder: Folder, below: Folder | undefined, path: string, isEm
     } else {
       const emptied = isEmptied || child.opaque
       const inside = changesIn(child, was?.kind === 'folder' ? was : undefined, `${path}/${name}`, emptied)
-      const kind = folderChange(child, was, inside.length > 0)
+      const entry = child.entry ?? (isEmptied ? plainFolder('') : undefined)
+      const kind = folderChange({ ...child, entry }, was, inside.length > 0)
       if (kind) add(name, kind)
       changes.push(...inside)
     }
@@ -43,15 +44,14 @@ function changesIn(folder: Folder, below: Folder | undefined, path: string, isEm
 }
 
 function folderChange(
-  folder: Folder,
+  { entry, exists }: Folder,
   was: Leaf | Folder | undefined,
   hasInside: boolean,
 ): Change['kind'] | undefined {
-  // Without an entry of its own and anything in it, it is only a place where something was to be hidden.
-  if (!was) return folder.entry || hasInside ? 'added' : undefined
-  if (was.kind === 'leaf') return folder.entry || hasInside ? 'changed' : undefined
-  if (!folder.entry || !was.entry) return undefined
-  const { entry } = folder
+  if (!exists) return undefined
+  if (!was) return 'added'
+  if (was.kind === 'leaf') return 'changed'
+  if (!entry || !was.entry) return undefined
   const compared = hasInside ? { ...entry, mtime: was.entry.mtime } : entry
   return entryDifference(compared, was.entry) && 'changed'
 }

@@ -51,7 +51,7 @@ function addFolder(difference: Difference, folder: Folder, path: string, below: 
   folders.push({ ...(folder.entry ?? below?.entry ?? plainFolder(path)), path })
   if (hides) folders.push(hiding('opaque', path))
   const hasMore = addChildren(difference, folder, path, folder.opaque ? undefined : below)
-  const isNeeded = folder.entry !== undefined || hides || hasMore
+  const isNeeded = folder.entry !== undefined || hides || hasMore || (folder.exists && !below)
   // Then nothing came after it.
   if (!isNeeded) folders.pop()
   return isNeeded

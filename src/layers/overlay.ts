@@ -12,6 +12,8 @@ export type Folder = {
   kind: 'folder'
   /** undefined: no layer says anything of the folder itself; it is as what lies below has it. */
   entry: Entry | undefined
+  /** The layers have it, if only for what is in it; false: it is here for what is hidden in it. */
+  exists: boolean
   /** What lies below has in this folder is hidden. */
   opaque: boolean
   children: Map<string, Node>
@@ -26,7 +28,7 @@ export function plainFolder(path: string): Entry {
 }
 
 export function newFolder(entry: Entry | undefined, opaque: boolean): Folder {
-  return { kind: 'folder', entry, opaque, children: new Map() }
+  return { kind: 'folder', entry, exists: entry !== undefined, opaque, children: new Map() }
 }
 
 /**
@@ -74,7 +76,7 @@ export class Overlay {
     const [folderPath, name] = split(entry.path)
     const { children } = this.#folder(folderPath)
     const there = children.get(name)
-    if (there?.kind === 'folder') there.entry = entry
+    if (there?.kind === 'folder') Object.assign(there, { entry, exists: true })
     else children.set(name, newFolder(entry, there !== undefined))
   }
 
@@ -89,6 +91,7 @@ export class Overlay {
         child = child ? newFolder(plainFolder(at), true) : newFolder(undefined, false)
         folder.children.set(part, child)
       }
+      child.exists = true
       folder = child
     }
     return folder

@@ -81,7 +81,7 @@ function fitsOctal(value: number, digits: number): boolean {
 }
 
 function fits(name: Buffer): boolean {
-  return name.length <= 100 && name.every(byte => byte < 0x80)
+  return name.length <= 100 && name.every(byte => byte > 0 && byte < 0x80)
 }
 
 /** `LENGTH KEY=VALUE\n`, where LENGTH counts its own digits too. */
