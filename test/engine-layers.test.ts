@@ -360,11 +360,21 @@ describe('containers are frozen', () => {
     await assert.rejects(engine.thaw(id), NotFound)
   })
 
+  test('a running one is committed without stopping, and so is one that has just ended', async () => {
+    const { id } = await engine.start(spec('running', 'dormice/runtime-static:latest'))
+    const tag = `${repository}:running`
+    assert.ok(await engine.commit(id, { tag, labels: labels(3), live: true }))
+    assert.equal((await engine.container(id)).state, 'running')
+    await engine.stop(id, 1)
+    assert.ok(await engine.commit(id, { tag: `${tag}-ended`, labels: labels(4), live: true }))
+    await engine.remove(id)
+  })
+
   test('a frozen one is committed without its secrets, stays frozen, and goes on when thawed', async () => {
     const { id } = await engine.start(spec('live', 'dormice/runtime-static:latest'))
     await engine.freeze(id)
     const tag = `${repository}:live`
-    const image = await engine.commit(id, { tag, labels: labels(3) })
+    const image = await engine.commit(id, { tag, labels: labels(3), live: true })
     assert.equal((await engine.container(id)).state, 'paused')
     await engine.thaw(id)
     assert.equal((await engine.container(id)).state, 'running')

@@ -88,7 +88,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
   logs = (id: string, options: Parameters<Engine['logs']>[1] = {}) =>
     containers.logs(this.#docker, id, options)
 
-  commit = (id: string, options: { tag: string; labels: Labels }) => images.commit(this.#docker, id, options)
+  commit = (id: string, options: Parameters<Engine['commit']>[1]) => images.commit(this.#docker, id, options)
   seal = (id: string, options: { tag: string; labels: Labels }) => images.seal(this.#docker, id, options)
   image = (reference: string) => images.get(this.#docker, reference)
   images = () => images.list(this.#docker, this.#host)

@@ -17,6 +17,16 @@ export function thaw(docker: Docker, id: string): Promise<void> {
   )
 }
 
+/** Runs while a container that runs is frozen; one that has ended meanwhile is as still. */
+export async function whileFrozen<T>(docker: Docker, id: string, run: () => Promise<T>): Promise<T> {
+  await refusal(/is not running/, freeze(docker, id))
+  try {
+    return await run()
+  } finally {
+    await thaw(docker, id)
+  }
+}
+
 /** Engines say "already there" as a conflict or, older ones, as a failure of their own: the sentence tells. */
 async function refusal(harmless: RegExp, call: Promise<unknown>): Promise<void> {
   await call.catch(error => {
