@@ -163,13 +163,13 @@ export class Instance implements Leasable, Keepable {
       try {
         return await takeLive(this.#context, this.name, running.container, reason)
       } catch (error) {
-        // It may have stayed frozen, where requests would hang.
-        if (!(await this.#runs(running.container).catch(() => false))) {
-          await this.#drainLeases({ cancellable: false, timeout: 0 })
-          this.#asleep()
-          this.#unsure = true
-        }
-        throw error
+        // Once the engine is back, it is looked whether the container runs.
+        if (error instanceof EngineUnavailable) throw problems.engineUnavailable(error)
+        if (await this.#runs(running.container)) throw error
+        // It ended meanwhile, or stayed frozen, where requests would hang: the disk is kept as it is.
+        const how = 'it ended while a snapshot of it was taken'
+        await this.#crashed(running.container, how, this.#context.now() - running.since)
+        return undefined
       }
     })
   }
