@@ -5,6 +5,7 @@ import { engineUnavailable } from '../apps/problems.ts'
 import { EngineUnavailable } from '../engine/engine.ts'
 import type { Log } from '../log.ts'
 import { messageOf, Problem } from '../problem.ts'
+import { diskFull } from './disk-full.ts'
 import type { ProblemShape } from './shapes.ts'
 
 /** The problem document (RFC 9457) of any error; what is not meant for the caller is logged, not told. */
@@ -14,6 +15,11 @@ export function toProblem(error: unknown, log: Log): Problem {
     return new Problem({ code: 'bad_request', status: error.status, detail: error.message })
   }
   if (error instanceof EngineUnavailable) return engineUnavailable(error)
+  const full = diskFull(error)
+  if (full) {
+    log.error(full.code, { error: messageOf(error) })
+    return full
+  }
   log.error('unexpected_error', {
     error: messageOf(error),
     stack: error instanceof Error ? error.stack : undefined,
