@@ -12,6 +12,8 @@ import { problemHandler } from './problems.ts'
 import { releaseRoutes } from './releases.ts'
 import type { Services } from './services.ts'
 import { snapshotRoutes } from './snapshots.ts'
+import { timelineRoutes } from './timeline.ts'
+import { transferRoutes } from './transfer.ts'
 
 /** The control API: `dormice.<domain>`. Nothing of the API but `/healthz` answers without a token. */
 export function createApi(services: Services): RequestListener {
@@ -29,7 +31,17 @@ export function createApi(services: Services): RequestListener {
   api.use('/v1/*', bearerToken(context))
   // Uploads stream to a file and have a limit of their own.
   api.on(['PATCH', 'PUT'], '/v1/*', jsonBodyLimit())
-  for (const routes of [appRoutes, releaseRoutes, snapshotRoutes, envRoutes, logRoutes]) {
+  api.on('POST', ['/v1/apps/:app/rollback', '/v1/apps/:app/fork'], jsonBodyLimit())
+  const resources = [
+    appRoutes,
+    releaseRoutes,
+    snapshotRoutes,
+    timelineRoutes,
+    transferRoutes,
+    envRoutes,
+    logRoutes,
+  ]
+  for (const routes of resources) {
     api.route('/', routes(services) as OpenAPIHono)
   }
   api.route('/', dashboard())

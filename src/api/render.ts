@@ -1,5 +1,7 @@
+import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import type { Instance } from '../apps/instance.ts'
+import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
 import type { AppShape, ReleaseShape, SnapshotShape } from './shapes.ts'
@@ -32,6 +34,14 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
   }
 }
 
+/** @throws {Problem} 404 `unknown_app` */
+export function showApp(context: Context, apps: Apps, name: string): AppShape {
+  const instance = apps.get(name)
+  const app = context.store.app(name)
+  if (!app) throw unknownApp(name)
+  return renderApp(context, app, instance)
+}
+
 export function renderRelease(release: Release, app: App | undefined): ReleaseShape {
   const { number, createdAt, spec } = release
   return {
@@ -45,5 +55,6 @@ export function renderRelease(release: Release, app: App | undefined): ReleaseSh
 }
 
 export function renderSnapshot(snapshot: Snapshot, app: App): SnapshotShape {
-  return { ...snapshot, current: app.snapshot === snapshot.number, createdAt: iso(snapshot.createdAt) }
+  const { generation: _, ...shown } = snapshot
+  return { ...shown, current: app.snapshot === snapshot.number, createdAt: iso(snapshot.createdAt) }
 }

@@ -46,6 +46,8 @@ export const ReleaseShape = z
   .openapi('Release')
 export type ReleaseShape = z.infer<typeof ReleaseShape>
 
+const counts = { added: z.number().int(), changed: z.number().int(), deleted: z.number().int() }
+
 export const SnapshotShape = z
   .object({
     app: z.string(),
@@ -53,13 +55,53 @@ export const SnapshotShape = z
     current: z.boolean(),
     release: z.number().int(),
     createdAt: z.iso.datetime(),
-    reason: z.string(),
+    reason: z
+      .string()
+      .openapi({ description: 'why it was taken, e.g. idle, memory, manual, deploy, rollback' }),
     image: z.string(),
-    size: z.number().int(),
+    size: z.number().int().openapi({ description: 'bytes of all layers' }),
     layers: z.number().int(),
+    bytes: z.number().int().openapi({ description: 'bytes that it added to what it was made on' }),
+    pinned: z.boolean().openapi({ description: 'never deleted to save space' }),
+    source: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: 'the snapshot that it repeats, after a rollback' }),
+    changed: z
+      .object(counts)
+      .nullable()
+      .openapi({ description: 'how many paths; null until its layer was read' }),
   })
   .openapi('Snapshot')
 export type SnapshotShape = z.infer<typeof SnapshotShape>
+
+export const TakenShape = z
+  .object({
+    taken: z.boolean().openapi({ description: 'false: nothing was written since the newest snapshot' }),
+    snapshot: SnapshotShape.nullable().openapi({ description: 'null: the app never wrote anything' }),
+  })
+  .openapi('Taken')
+export type TakenShape = z.infer<typeof TakenShape>
+
+export const ChangesShape = z
+  .object({
+    changes: z.array(z.object({ path: z.string(), kind: z.enum(['added', 'changed', 'deleted']) })),
+    total: z.object(counts),
+    truncated: z
+      .boolean()
+      .openapi({ description: 'there are more than are listed; `total` counts them all' }),
+  })
+  .openapi('Changes')
+export type ChangesShape = z.infer<typeof ChangesShape>
+
+export const RestoredShape = z
+  .object({
+    restored: z.array(z.string()).openapi({ description: 'images that the engine has again' }),
+    missing: z.array(z.string()).openapi({ description: 'images of which there is no copy either' }),
+  })
+  .openapi('Restored')
+export type RestoredShape = z.infer<typeof RestoredShape>
 
 export const EnvKeyShape = z.object({ key: z.string(), updatedAt: z.iso.datetime() }).openapi('EnvKey')
 export type EnvKeyShape = z.infer<typeof EnvKeyShape>

@@ -17,8 +17,8 @@ export function suggestName(source: string): string {
   throw new UsageError(`"${source}" gives no name for an app; say one with --name (accepted: ${ACCEPTED})`)
 }
 
-/** @throws {UsageError} when no app can be called so */
-export function checkName(name: string): string {
+/** @param from what the user gave it as @throws {UsageError} when no app can be called so */
+export function checkName(name: string, from = '--name'): string {
   if (isAppName(name)) return name
-  throw new UsageError(`--name "${name}" cannot name an app; accepted: ${ACCEPTED}`)
+  throw new UsageError(`${from} "${name}" cannot name an app; accepted: ${ACCEPTED}`)
 }

@@ -6,6 +6,7 @@ export type Entry = { name: string; group: string; summary: string; load: () => 
 const host = 'The host:'
 const apps = 'Apps:'
 const look = 'Look closer:'
+const past = 'What an app wrote:'
 
 /** Every command, in the order of the overview. */
 export const catalogue: readonly Entry[] = [
@@ -80,5 +81,65 @@ export const catalogue: readonly Entry[] = [
     group: look,
     summary: 'put an app to sleep and wake it again',
     load: async () => (await import('./commands/restart.ts')).restartCommand,
+  },
+  {
+    name: 'timeline',
+    group: past,
+    summary: 'show an app’s releases and snapshots',
+    load: async () => (await import('./commands/timeline.ts')).timelineCommand,
+  },
+  {
+    name: 'diff',
+    group: past,
+    summary: 'show which files a snapshot changed',
+    load: async () => (await import('./commands/diff.ts')).diffCommand,
+  },
+  {
+    name: 'snapshot',
+    group: past,
+    summary: 'take a snapshot of what an app wrote, now',
+    load: async () => (await import('./commands/snapshot.ts')).snapshotCommand,
+  },
+  {
+    name: 'rollback',
+    group: past,
+    summary: 'go back to a snapshot or a release; can be undone',
+    load: async () => (await import('./commands/rollback.ts')).rollbackCommand,
+  },
+  {
+    name: 'fork',
+    group: past,
+    summary: 'make a new app of a point of another’s history',
+    load: async () => (await import('./commands/fork.ts')).forkCommand,
+  },
+  {
+    name: 'pin',
+    group: past,
+    summary: 'keep a snapshot for good',
+    load: async () => (await import('./commands/pin.ts')).pinCommand,
+  },
+  {
+    name: 'forget',
+    group: past,
+    summary: 'delete a snapshot',
+    load: async () => (await import('./commands/forget.ts')).forgetCommand,
+  },
+  {
+    name: 'export',
+    group: past,
+    summary: 'write an app as one tar',
+    load: async () => (await import('./commands/export.ts')).exportCommand,
+  },
+  {
+    name: 'import',
+    group: past,
+    summary: 'make an app of what export wrote',
+    load: async () => (await import('./commands/import.ts')).importCommand,
+  },
+  {
+    name: 'restore',
+    group: past,
+    summary: 'bring back images that the engine lost',
+    load: async () => (await import('./commands/restore.ts')).restoreCommand,
   },
 ]

@@ -69,6 +69,25 @@ export class Client {
     }
   }
 
+  /** One call whose answer is bytes, given as they come; an answer that is cut off throws. */
+  async download(path: string, call: Call = {}): Promise<AsyncGenerator<Buffer>> {
+    const response = await this.#send(path, call, 'application/x-tar, application/problem+json')
+    if (!/^application\/x-tar\b/.test(response.headers['content-type'] ?? '')) {
+      response.destroy()
+      throw strange(this.target, response)
+    }
+    return this.#bytes(response, call.signal)
+  }
+
+  async *#bytes(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+    try {
+      yield* response
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw cutOff(this.target, error)
+    }
+  }
+
   async #whole(path: string, call: Call): Promise<{ text: string; response: IncomingMessage }> {
     const response = await this.#send(path, call, 'application/json')
     let text = ''

@@ -101,7 +101,7 @@ test('an archive goes as it is; --name and --fresh are handed on; --json is the 
   assert.deepEqual(JSON.parse(stdout), { release, url })
   assert.match(stderr, /other, which has release 2/)
   assert.equal(body, 'as it is')
-  assert.equal(host.asked.at(-1), 'POST /v1/apps/other/releases?fresh=true&filename=site.tar.gz')
+  assert.ok(host.asked.includes('POST /v1/apps/other/releases?fresh=true&filename=site.tar.gz'))
 })
 
 test('an image is a reference', async () => {
@@ -157,14 +157,45 @@ test('a start that fails: the app’s log, which nobody saw yet', async () => {
   assert.deepEqual(said, ['✗ start         (release 3)', '  Error: no such table', 'error: it did not start'])
 })
 
-test('state that would be lost: what to type to drop it', async () => {
-  const error = { status: 409, code: 'state_would_be_lost', detail: 'it has written files' }
-  await using host = await fakeHost({ 'POST /v1/apps/my-notes/releases': answerLines({ error }) })
-  const { code, stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
-  assert.equal(code, 1)
+/** An app's snapshots before and after a deploy. */
+function snapshotsInTurn(...lists: { number: number; current: boolean; release: number }[][]): Handler {
+  return (request, response) => answer({ snapshots: lists.shift() ?? [] })(request, response)
+}
+
+test('a deploy says that what the app wrote is kept, and how to undo it', async () => {
+  await using host = await fakeHost({
+    'GET /v1/apps/my-notes': answer(app('my-notes', { release: 2, snapshot: 4 })),
+    'GET /v1/apps/my-notes/snapshots': snapshotsInTurn(
+      [{ number: 4, current: true, release: 2 }],
+      [
+        { number: 4, current: false, release: 2 },
+        { number: 5, current: false, release: 2 },
+        { number: 6, current: true, release: 3 },
+      ],
+    ),
+    'POST /v1/apps/my-notes/releases': answerLines({ release, url }),
+  })
+  const { code, stdout, stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
+  assert.deepEqual([code, stdout], [0, `${url}\n`])
   assert.match(
     stderr,
-    /^error: it has written files\nTo drop those files: dormice deploy 'My Notes' --name my-notes --fresh\n$/m,
+    /\nWhat my-notes has written is kept\. Undo the deploy: dormice rollback my-notes s5\n$/,
+  )
+})
+
+test('a deploy with --fresh says in which snapshot the old state is', async () => {
+  await using host = await fakeHost({
+    'GET /v1/apps/my-notes': answer(app('my-notes', { release: 2, snapshot: 4 })),
+    'GET /v1/apps/my-notes/snapshots': snapshotsInTurn(
+      [{ number: 4, current: true, release: 2 }],
+      [{ number: 4, current: false, release: 2 }],
+    ),
+    'POST /v1/apps/my-notes/releases': answerLines({ release, url }),
+  })
+  const { stderr } = await run(['deploy', 'My Notes', '--fresh'], { host, cwd: root })
+  assert.match(
+    stderr,
+    /\nWhat my-notes had written is in snapshot s4\. Back to it and to release 2: dormice rollback my-notes s4\n$/,
   )
 })
 

@@ -73,6 +73,8 @@ export function exchange(
       answer = response
       // What cuts it off later is thrown to whoever reads the answer.
       response.on('error', () => {})
+      // Answered to the end before all was sent: a rest that nobody takes would keep us here for seconds.
+      response.on('close', () => request.writableFinished || request.destroy())
       resolve(response)
     })
     request.on('error', error => {

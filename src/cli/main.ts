@@ -13,8 +13,8 @@ const args = process.argv.slice(2)
 
 // `dormice logs notes | head` is no failure of ours.
 process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
-  process.exit(process.exitCode ?? 0)
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(process.exitCode ?? 0)
+  process.exit(report(error, { json: false }))
 })
 
 try {

@@ -54,6 +54,17 @@ const wrong: [args: string[], said: RegExp][] = [
   [['deploy', '.', '--name', 'No_Name'], /--name "No_Name" cannot name an app/],
   [['deploy', '/', '--json'], /gives no name/],
   [['rm', 'notes'], /pass --yes/],
+  [['timeline'], /missing required argument 'app'/],
+  [['rollback', 'notes'], /missing required argument 'point'/],
+  [['rollback', 'notes', 'x3'], /Accepted: a snapshot such as s12 or 12, or a release such as r3/],
+  [['pin', 'notes', 'r3'], /Accepted: a snapshot such as s12 or 12/],
+  [['diff', 'notes', '0'], /Accepted: a snapshot such as s12 or 12/],
+  [['forget', 'notes', 's12'], /pass --yes/],
+  [['fork', 'notes', 'No_Name'], /the new name "No_Name" cannot name an app/],
+  [['fork', 'notes', 'copy', '--at', 'r1'], /Accepted: a snapshot such as s12 or 12/],
+  [['import', './nothing-here.tar'], /there is no ".\/nothing-here.tar" to import/],
+  [['import', '.'], /"." is a folder; `deploy` puts a folder online/],
+  [['import', '-'], /needs a name for the app: --name/],
 ]
 
 for (const [args, said] of wrong) {

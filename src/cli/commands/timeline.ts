@@ -1,0 +1,52 @@
+import { Command } from 'commander'
+import type { ReleaseShape, SnapshotShape } from '../../api/shapes.ts'
+import { appPath, Client } from '../client.ts'
+import { examples } from '../examples.ts'
+import { invocation } from '../invocation.ts'
+import { type Json, jsonOption } from '../options.ts'
+import { table } from '../table.ts'
+import { print, printJson, remark, style } from '../terminal.ts'
+import { timelineRows } from '../timeline-rows.ts'
+
+export function timelineCommand(): Command {
+  return new Command('timeline')
+    .description(
+      'Show an app’s history, newest last: its releases (r1, r2, …) and the snapshots of what it wrote (s1, s2, …), one for each sleep that changed something. “*” marks the release and the snapshot that it goes on from; +3 ~1 −2 are files added, changed and deleted.',
+    )
+    .argument('<app>', 'the app’s name')
+    .addOption(jsonOption('{"app", "releases", "snapshots"}'))
+    .addHelpText(
+      'after',
+      examples(['timeline notes', 'a table'], ['timeline notes --json', 'the same for scripts']),
+    )
+    .action(timeline)
+}
+
+async function timeline(app: string, { json }: Json): Promise<void> {
+  const client = new Client()
+  const { releases } = await client.get<{ releases: ReleaseShape[] }>(appPath(app, 'releases'))
+  const { snapshots } = await client.get<{ snapshots: SnapshotShape[] }>(appPath(app, 'snapshots'))
+  if (json) return printJson({ app, releases, snapshots })
+  if (releases.length === 0) {
+    remark(`${app} has no release yet. Deploy one: ${invocation('deploy', './my-app', '--name', app)}`)
+    return
+  }
+  const [heading = '', ...lines] = table(timelineRows(releases, snapshots, Date.now())).map(line =>
+    line.trimEnd(),
+  )
+  print(style('bold', heading, process.stdout))
+  for (const line of lines) print(line)
+  tellMore(app, snapshots)
+}
+
+function tellMore(app: string, snapshots: readonly SnapshotShape[]): void {
+  const last = snapshots.at(-1)
+  if (!last) {
+    remark(`\nNo snapshots yet: ${app} gets one when it sleeps and has written something.`)
+    remark(`Take one now: ${invocation('snapshot', app)}`)
+    return
+  }
+  const older = snapshots.findLast(({ current }) => !current)
+  remark(`\nWhat one changed: ${invocation('diff', app, `s${last.number}`)}`)
+  if (older) remark(`Go back to one:   ${invocation('rollback', app, `s${older.number}`)}`)
+}

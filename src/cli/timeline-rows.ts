@@ -1,0 +1,71 @@
+import type { ReleaseShape, SnapshotShape } from '../api/shapes.ts'
+import { formatChanges } from './points.ts'
+import { style } from './terminal.ts'
+import { formatAgo, formatBytes } from './units.ts'
+
+const HEADING = ['', 'POINT', 'WHEN', 'WHY', 'CHANGED', 'ADDED', 'LAYERS', '']
+
+/** An app's history as rows of a table, oldest first: releases, and under each the snapshots taken since. */
+export function timelineRows(
+  releases: readonly ReleaseShape[],
+  snapshots: readonly SnapshotShape[],
+  now: number,
+): string[][] {
+  // Numbers, too, are in the order of time, and more exact than milliseconds.
+  const points = [
+    ...releases.map(release => ({ at: Date.parse(release.createdAt), release })),
+    ...snapshots.map(snapshot => ({ at: Date.parse(snapshot.createdAt), snapshot })),
+  ].sort((a, b) => a.at - b.at)
+  let latest: number | undefined
+  const rows = points.map(point => {
+    const when = formatWhen(point.at, now)
+    if ('release' in point) {
+      latest = point.release.number
+      return releaseRow(point.release, when)
+    }
+    return snapshotRow(point.snapshot, when, latest)
+  })
+  return [HEADING, ...rows]
+}
+
+function releaseRow({ number, current, runtime, source }: ReleaseShape, when: string): string[] {
+  const from = source.kind === 'image' ? source.reference : `${runtime}, ${formatBytes(source.bytes)}`
+  return [mark(current), bold(`r${number}`), when, `deployed ${from}`, '', '', '', '']
+}
+
+function snapshotRow(snapshot: SnapshotShape, when: string, latest: number | undefined): string[] {
+  const { number, current, release, changed, bytes, layers, pinned } = snapshot
+  const on = release === latest ? '' : ` (r${release})`
+  const point = `  s${number}`
+  return [
+    mark(current),
+    (current ? bold(point) : point) + on,
+    when,
+    why(snapshot),
+    formatChanges(changed),
+    formatBytes(bytes),
+    String(layers),
+    pinned ? style('yellow', 'pinned', process.stdout) : '',
+  ]
+}
+
+/** Why a snapshot was taken, in the words of whoever looks at it. A newer host may know more reasons. */
+function why({ reason, release, source }: SnapshotShape): string {
+  if (source !== null) return `back to s${source}`
+  return reason === 'carried' ? `kept for r${release}` : reason
+}
+
+/** `5 h ago`; what is older than two days with its local date. */
+function formatWhen(at: number, now: number): string {
+  if (now - at < 48 * 3_600_000) return formatAgo(at, now)
+  const local = new Date(at - new Date(at).getTimezoneOffset() * 60_000)
+  return local.toISOString().slice(0, 16).replace('T', ' ')
+}
+
+function mark(current: boolean): string {
+  return current ? style('green', '*', process.stdout) : ' '
+}
+
+function bold(text: string): string {
+  return style('bold', text, process.stdout)
+}
