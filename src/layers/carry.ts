@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import { type BaseIndex, childIn } from './base-index.ts'
+import type { Listing } from './listing.ts'
 import { combine } from './merge.ts'
-import { type Folder, newFolder, type Overlay, partsOf, plainFolder } from './overlay.ts'
+import { type Folder, type Node, newFolder, Overlay, partsOf, plainFolder } from './overlay.ts'
 import type { LayerReader } from './pack.ts'
 
 /**
@@ -21,6 +22,26 @@ export function carry(
   return combine(layers, base, overlay => {
     for (const winner of winners) reveal(overlay, base, winner)
   })
+}
+
+/**
+ * Whether layers have anything at a winner's path or hide it: if not, they can be put on another base just as they
+ * are, to the same effect as {@link carry}.
+ */
+export function isTouched(layers: readonly Listing[], winners: ReadonlySet<string>): boolean {
+  const overlay = new Overlay()
+  for (const layer of layers) overlay.apply(layer)
+  for (const winner of winners) {
+    let node: Node | undefined = overlay.root
+    for (const part of partsOf(winner)) {
+      if (node?.kind !== 'folder') break
+      if (node.opaque) return true
+      node = node.children.get(part)
+    }
+    // A folder above it was left with nothing said of what is in it.
+    if (node !== undefined) return true
+  }
+  return false
 }
 
 function reveal(overlay: Overlay, base: BaseIndex, winner: string): void {

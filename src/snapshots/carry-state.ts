@@ -2,10 +2,11 @@ import type { Context } from '../apps/context.ts'
 import { containerName } from '../apps/naming.ts'
 import type { Next } from '../apps/next.ts'
 import { toSnapshot } from '../apps/sleep.ts'
-import { carry } from '../layers/carry.ts'
+import type { DiffId } from '../engine/engine.ts'
+import { carry, isTouched } from '../layers/carry.ts'
 import type { App, Release, ReleaseFiles, Snapshot, SnapshotReason } from '../store/records.ts'
 import { changedByUpload } from './changed-by-upload.ts'
-import { copyLayers, nextSnapshotImage } from './images.ts'
+import { copiedLayers, copyLayers, nextSnapshotImage } from './images.ts'
 import { baseOf } from './stack.ts'
 
 /**
@@ -16,9 +17,9 @@ export async function prepareCarrying(context: Context, app: string, release: Re
   const launch = context.store.launch(app)
   if (!launch || !(await mayHaveWritten(context, launch.app))) return
   using _kept = context.layers.retain()
-  await copyLayers(context, app, launch.release.image)
-  await copyLayers(context, app, launch.image)
-  const { layers } = await copyLayers(context, app, release.image)
+  await copiedLayers(context, app, launch.release.image)
+  await copiedLayers(context, app, launch.image)
+  const { layers } = await copiedLayers(context, app, release.image)
   await baseOf(context.layers, layers)
 }
 
@@ -50,18 +51,21 @@ export async function carryState(
 
   using _kept = layers.retain()
   const all = (await copyLayers(context, app.name, snapshot.image)).layers
-  const below = (await copyLayers(context, app.name, from.image)).layers
-  const target = await copyLayers(context, app.name, release.image)
+  const below = (await copiedLayers(context, app.name, from.image)).layers
+  const target = await copiedLayers(context, app.name, release.image)
+  const state = all.slice(below.length)
   const winners = await changedByUpload(layers, {
     before: { files: store.releaseFiles(app.name, from.number), layers: below },
     after: { files: to.files, layers: target.layers },
     runtime: release.spec.runtime,
   })
-  const base = await baseOf(layers, target.layers)
-  const state = all.slice(below.length).map(layer => layers.reader(layer))
-  const merged = await layers.add(carry(state, base, winners))
   const { number, tag, labels } = nextSnapshotImage(context, app, release.number)
-  const manifest = { config: target.config, layers: [...target.layers, merged] }
+  const listings = await Promise.all(state.map(layer => layers.listing(layer)))
+  // As they are is much faster, and requests are held; compaction merges them later.
+  const carried = isTouched(listings, winners)
+    ? [await merged(context, target.layers, state, winners)]
+    : state
+  const manifest = { config: target.config, layers: [...target.layers, ...carried] }
   const image = await engine.assemble(manifest, { tag, labels }, layers)
   const record = toSnapshot({ app, release, size: release.size }, image, {
     number,
@@ -77,6 +81,17 @@ export async function carryState(
     commit: () => commit(record),
     discard: () => engine.removeImage(tag),
   }
+}
+
+async function merged(
+  context: Context,
+  target: readonly DiffId[],
+  state: readonly DiffId[],
+  winners: ReadonlySet<string>,
+): Promise<DiffId> {
+  const { layers } = context
+  const readers = state.map(layer => layers.reader(layer))
+  return layers.add(carry(readers, await baseOf(layers, target), winners))
 }
 
 /** The release alone. */

@@ -2,7 +2,7 @@ import type { Context } from '../apps/context.ts'
 import type { Change, DiffId } from '../engine/engine.ts'
 import { changesOf as changesOfLayer } from '../layers/changes.ts'
 import type { ChangeCounts, Snapshot } from '../store/records.ts'
-import { copyLayers } from './images.ts'
+import { copiedLayers } from './images.ts'
 import { baseOf } from './stack.ts'
 
 /** What a snapshot changed: the paths, as many as are kept, and how many there are. */
@@ -18,7 +18,7 @@ export async function changesOf(context: Context, snapshot: Snapshot): Promise<C
   const known = store.changedPaths(app, number)
   if (known && snapshot.changed) return toChanges(known, snapshot.changed)
   using _kept = context.layers.retain()
-  const { layers } = await copyLayers(context, app, snapshot.image)
+  const { layers } = await copiedLayers(context, app, snapshot.image)
   const found = await read(context, layers, layers.length - addedLayers(context, snapshot, layers.length))
   const total = count(found)
   const kept = found.slice(0, maxPaths)
@@ -33,7 +33,7 @@ function toChanges(changes: Change[], total: ChangeCounts): Changes {
 
 /** A sleep adds one layer; what is repeated from elsewhere counts as everything that lies on its release. */
 function addedLayers({ store }: Context, { app, release, reason, source }: Snapshot, layers: number): number {
-  const repeats = source !== null || reason === 'fork' || reason === 'import'
+  const repeats = source !== null || reason === 'carried' || reason === 'fork' || reason === 'import'
   const below = store.release(app, release)?.layers ?? 0
   return repeats && below > 0 ? Math.max(1, layers - below) : 1
 }

@@ -7,7 +7,7 @@ import { merge } from '../layers/merge.ts'
 import { messageOf } from '../problem.ts'
 import type { App, Launch, Snapshot } from '../store/records.ts'
 import { changesOf } from './changes.ts'
-import { copyLayers } from './images.ts'
+import { copiedLayers } from './images.ts'
 import { liveBytes } from './live-bytes.ts'
 import { baseOf } from './stack.ts'
 
@@ -72,8 +72,8 @@ async function isDue(context: Context, now: Current): Promise<boolean> {
 }
 
 async function stackOf(context: Context, { app, snapshot, release }: Current): Promise<Stack> {
-  const { layers, config } = await copyLayers(context, app.name, snapshot.image)
-  const below = (await copyLayers(context, app.name, release.image)).layers
+  const { layers, config } = await copiedLayers(context, app.name, snapshot.image)
+  const below = (await copiedLayers(context, app.name, release.image)).layers
   if (below.some((layer, n) => layer !== layers[n])) {
     throw new Error(`snapshot ${snapshot.number} of ${app.name} does not lie on release ${release.number}`)
   }

@@ -5,7 +5,7 @@ import type { Context } from '../apps/context.ts'
 import type { DiffId } from '../engine/engine.ts'
 import { type ExportedApp, layerEntry } from './export-format.ts'
 import type { Point } from './fork.ts'
-import { copyLayers } from './images.ts'
+import { copiedLayers } from './images.ts'
 
 /**
  * A point of an app's timeline as one tar; see `export-format.ts`. All of its layers are in the data folder when it
@@ -15,8 +15,8 @@ export async function exportApp(context: Context, { app, release, snapshot }: Po
   const { store, layers, now } = context
   const kept = layers.retain()
   try {
-    const code = await copyLayers(context, app.name, release.image)
-    const disk = snapshot && (await copyLayers(context, app.name, snapshot.image))
+    const code = await copiedLayers(context, app.name, release.image)
+    const disk = snapshot && (await copiedLayers(context, app.name, snapshot.image))
     const description: ExportedApp = {
       format: 1,
       name: app.name,

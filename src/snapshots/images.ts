@@ -16,6 +16,14 @@ export function copyLayers(context: Needed, app: string, image: string): Promise
   return restoring(context, app, image, () => context.engine.copyLayers(image, context.layers))
 }
 
+/** Like {@link copyLayers}, at less expense where they were copied before. */
+export async function copiedLayers(context: Needed, app: string, image: string): Promise<ImageManifest> {
+  const manifest = await manifestOf(context, app, image)
+  return manifest.layers.every(layer => context.layers.has(layer))
+    ? manifest
+    : copyLayers(context, app, image)
+}
+
 /** Makes an image once more, with a tag and labels of its own; the layers are shared. */
 export async function repeat(
   context: Needed,
