@@ -12,6 +12,7 @@ import {
 } from '../engine.ts'
 import { assemble } from './assemble.ts'
 import { connect } from './client.ts'
+import { commit, seal } from './commit.ts'
 import * as containers from './containers.ts'
 import { LayerCopies } from './copy-layers.ts'
 import { events } from './events.ts'
@@ -88,8 +89,8 @@ export class DockerEngine implements Engine, AsyncDisposable {
   logs = (id: string, options: Parameters<Engine['logs']>[1] = {}) =>
     containers.logs(this.#docker, id, options)
 
-  commit = (id: string, options: Parameters<Engine['commit']>[1]) => images.commit(this.#docker, id, options)
-  seal = (id: string, options: { tag: string; labels: Labels }) => images.seal(this.#docker, id, options)
+  commit = (id: string, options: Parameters<Engine['commit']>[1]) => commit(this.#docker, id, options)
+  seal = (id: string, options: { tag: string; labels: Labels }) => seal(this.#docker, id, options)
   image = (reference: string) => images.get(this.#docker, reference)
   images = () => images.list(this.#docker, this.#host)
   removeImage = (reference: string) => images.remove(this.#docker, reference)

@@ -5,11 +5,13 @@ import { gzipSync } from 'node:zlib'
 import type Docker from 'dockerode'
 import { pack } from 'tar-stream'
 import { EngineUnavailable, type ImageManifest, type LayerSource } from '../engine.ts'
+import { bounded } from './client.ts'
 import * as images from './images.ts'
 import { type Load, load } from './load.ts'
 
-/** An image of one layer with one empty file in it: what an engine is tried out with. */
-export async function tinyImage(): Promise<{ manifest: ImageManifest; source: LayerSource }> {
+/** An image of one layer with one empty file in it, for the engine's own platform: what it is tried out with. */
+async function tinyImage(docker: Docker): Promise<{ manifest: ImageManifest; source: LayerSource }> {
+  const { Arch, Os } = await bounded('ask for version', 20_000, () => docker.version())
   const archive = pack()
   archive.entry({ name: 'dormice-probe', mtime: new Date(0) }, '')
   archive.finalize()
@@ -17,14 +19,14 @@ export async function tinyImage(): Promise<{ manifest: ImageManifest; source: La
   const layer = `sha256:${createHash('sha256').update(tar).digest('hex')}`
   const gzip = gzipSync(tar)
   return {
-    manifest: { config: JSON.stringify({ architecture: 'amd64', os: 'linux' }), layers: [layer] },
+    manifest: { config: JSON.stringify({ architecture: Arch, os: Os }), layers: [layer] },
     source: { has: id => id === layer, size: () => gzip.length, open: () => Readable.from([gzip]) },
   }
 }
 
 /** Runs with a tiny image under a tag, and removes it. */
 export async function withTinyImage<T>(docker: Docker, tag: string, run: () => Promise<T>): Promise<T> {
-  const { manifest, source } = await tinyImage()
+  const { manifest, source } = await tinyImage(docker)
   await load(docker, { manifest, labels: {}, tag }, 0, source)
   try {
     return await run()
@@ -41,7 +43,7 @@ export async function withTinyImage<T>(docker: Docker, tag: string, run: () => P
  */
 export function takesLayersLeftOut(docker: Docker, host: string): Promise<boolean> {
   return withTinyImage(docker, `dormice-probe/${host}:sent`, async () => {
-    const { manifest, source } = await tinyImage()
+    const { manifest, source } = await tinyImage(docker)
     const tag = `dormice-probe/${host}:left-out`
     const image: Load = { manifest, labels: { 'dormice.probe': 'left-out' }, tag }
     try {

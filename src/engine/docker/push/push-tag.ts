@@ -46,8 +46,14 @@ export async function removeLeftTags(docker: Docker, host: string): Promise<void
 
 /** The list shows only the tags that it was filtered by. */
 async function removeIfNotLast(docker: Docker, tag: string): Promise<void> {
-  const { RepoTags } = await bounded('look at image', 20_000, () => docker.getImage(tag).inspect())
-  if (ownTags(RepoTags).length > 0) await untag(docker, tag)
+  const tags = await bounded('look at image', 20_000, () => docker.getImage(tag).inspect()).then(
+    image => image.RepoTags,
+    error => {
+      if (error instanceof NotFound) return []
+      throw error
+    },
+  )
+  if (ownTags(tags).length > 0) await untag(docker, tag)
 }
 
 async function untag(docker: Docker, tag: string): Promise<void> {

@@ -161,8 +161,18 @@ test('a manifest is taken when its layers are those of its configuration, in ord
   assert.equal(push.session.pushed, undefined)
   assert.equal(await manifest([digest], [layer]), 201)
   assert.deepEqual(push.session.pushed, [layer])
+  assert.equal((await push.ask('PUT', '/v2/repo/manifests/tag', '{"manifests":[]}')).status, 201)
+  assert.deepEqual(push.session.pushed, [layer])
   push.sink.kept.clear()
   assert.equal(await manifest([digest], [layer]), 400)
+})
+
+test('a blob that comes whole in the last request, as the containerd image store sends it, is taken', async () => {
+  await using push = await fixture()
+  const begun = await push.ask('POST', '/v2/repo/blobs/uploads/')
+  const done = await push.ask('PUT', `${begun.headers.get('location')}?digest=${digest}`, gzip)
+  assert.equal(done.status, 201)
+  assert.ok(push.sink.has(layer))
 })
 
 test('a sink that fails ends the push with its own reason', async () => {

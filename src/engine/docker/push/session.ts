@@ -97,9 +97,13 @@ export class Session {
     }
   }
 
-  /** Takes the manifest of an image: the layers that it names must be those of its configuration, and here. */
+  /**
+   * Takes the manifest of an image: the layers that it names must be those of its configuration, and here. The
+   * containerd image store pushes an index of manifests after them, which says nothing new.
+   */
   manifest(text: string): void {
-    const { config, layers } = JSON.parse(text) as { config?: Descriptor; layers?: Descriptor[] }
+    const { config, layers, manifests } = JSON.parse(text) as Manifest
+    if (Array.isArray(manifests)) return
     const document = this.#documents.get(String(config?.digest))
     if (document === undefined || !layers)
       throw new Refused(400, 'not the manifest of an image that was sent')
@@ -126,3 +130,4 @@ export class Session {
 }
 
 type Descriptor = { digest?: unknown }
+type Manifest = { config?: Descriptor; layers?: Descriptor[]; manifests?: Descriptor[] }
