@@ -46,11 +46,13 @@ export type HostOptions = {
   runtimes: Builder['runtimes']
   caBundle: string | undefined
   log?: Log
+  /** Apps go on running when the host is disposed of; the next start adopts them. */
+  leaveRunning?: boolean
   /** For tests: called where a crash would leave something different behind. */
   onStep?: (step: Step) => void
 }
 
-/** A running Dormice. Disposing of it puts every app to sleep. */
+/** A running Dormice. Disposing of it puts every app to sleep, unless they are to be left running. */
 export type Host = AsyncDisposable & {
   /** Address of the control API and the dashboard. */
   url: string
@@ -78,6 +80,7 @@ export async function startHost({
   runtimes,
   caBundle,
   log = createLog(),
+  leaveRunning = false,
   onStep = () => undefined,
 }: HostOptions): Promise<Host> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
@@ -96,7 +99,7 @@ export async function startHost({
     engine,
     log,
     logs: new AppLogs(join(config.data, 'logs'), engine),
-    keeper: new Keeper({ budget: config.memory, now: Date.now }),
+    keeper: new Keeper({ budget: config.memory, now: () => performance.now() }),
     now: Date.now,
     ready,
     layers: new LayerStore(join(config.data, 'layers')),
@@ -127,7 +130,7 @@ export async function startHost({
   // An engine that is down, or an app that is slow to answer, does not keep the others from being served.
   await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
   port = await listen(edge, config)
-  stack.defer(() => sleepAll(context, apps))
+  if (!leaveRunning) stack.defer(() => sleepAll(context, apps))
   stack.use(upkeep)
   upkeep.start()
   stack.use(edge)

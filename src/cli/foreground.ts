@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import { caBundlePath } from '../setup/images/machine-ca.ts'
 import type { RuntimeImages } from '../setup/images/runtime-images.ts'
 import { interruptible } from './interrupt.ts'
+import type { StopOptions } from './options.ts'
 import { dataFolders } from './target.ts'
 import { remark } from './terminal.ts'
 import { Interrupted } from './usage-error.ts'
@@ -15,7 +16,8 @@ export function hostConfig(): Config {
 }
 
 /**
- * Runs the host until Ctrl-C or SIGTERM, then puts every app to sleep. A second Ctrl-C ends at once.
+ * Runs the host until Ctrl-C or SIGTERM, then puts every app to sleep or leaves it running. A second Ctrl-C ends at
+ * once.
  * @param ready what to do once it answers
  */
 export async function runHost(
@@ -23,13 +25,14 @@ export async function runHost(
   runtimes: RuntimeImages,
   log: Log,
   ready: (host: Host) => Promise<void>,
+  { leaveRunning }: StopOptions,
 ): Promise<void> {
   await interruptible(async signal => {
     const stopped = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
-    await using host = await startHost({ config, runtimes, caBundle: caBundlePath(), log })
+    await using host = await startHost({ config, runtimes, caBundle: caBundlePath(), log, leaveRunning })
     await ready(host)
     await stopped
-    remark('Putting every app to sleep …')
+    remark(leaveRunning ? 'Stopping; awake apps go on running.' : 'Putting every app to sleep …')
   }).catch(error => {
     // It was asked to end, and it did.
     if (!(error instanceof Interrupted)) throw error

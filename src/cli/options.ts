@@ -6,3 +6,14 @@ export function jsonOption(what: string): Option {
 }
 
 export type Json = { json?: boolean }
+
+/** What becomes of awake apps when the host stops. */
+export type StopOptions = { leaveRunning: boolean }
+
+/** The option of commands that run a host; see {@link StopOptions}. */
+export function leaveRunningOption(): Option {
+  return new Option(
+    '--leave-running',
+    'when the host stops, leave awake apps running; the next start goes on with them',
+  ).default(false)
+}

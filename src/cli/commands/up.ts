@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { examples } from '../examples.ts'
+import { leaveRunningOption, type StopOptions } from '../options.ts'
 import { print } from '../terminal.ts'
 
 export function upCommand(): Command {
@@ -8,25 +9,36 @@ export function upCommand(): Command {
       'Prepare this machine and start the host in the foreground. The container engine and the runtime images are found or made; the first start deploys a small app, “hello”.',
     )
     .addHelpText('after', examples(['up', 'everything, until Ctrl-C']))
+    .addOption(leaveRunningOption())
     .action(up)
 }
 
-async function up(): Promise<void> {
+async function up({ leaveRunning }: StopOptions): Promise<void> {
   const { hostConfig, runHost } = await import('../foreground.ts')
   // A wrong setting is told before minutes of preparation.
   const config = hostConfig()
   const { prepare } = await import('../../setup/up.ts')
   const { images } = await prepare()
   const { createLog, quiet } = await import('../../log.ts')
-  await runHost(config, images, quiet(createLog()), async host => {
-    const first = host.isNew && (await deployHello(host.url, host.tokenFile))
-    if (first) host.welcomed()
-    print('')
-    print(`Dormice is up.   ${host.url}  (dashboard and API)`)
-    if (first) print(`A first app:     ${host.appUrl('hello')}`)
-    print(`Admin token in:  ${host.tokenFile}`)
-    print('Ctrl-C puts every app to sleep and stops.')
-  })
+  await runHost(
+    config,
+    images,
+    quiet(createLog()),
+    async host => {
+      const first = host.isNew && (await deployHello(host.url, host.tokenFile))
+      if (first) host.welcomed()
+      print('')
+      print(`Dormice is up.   ${host.url}  (dashboard and API)`)
+      if (first) print(`A first app:     ${host.appUrl('hello')}`)
+      print(`Admin token in:  ${host.tokenFile}`)
+      print(
+        leaveRunning
+          ? 'Ctrl-C stops; awake apps go on running.'
+          : 'Ctrl-C puts every app to sleep and stops.',
+      )
+    },
+    { leaveRunning },
+  )
 }
 
 /** The first app, so that there is something to look at; false: it failed, and a host is a host all the same. */
