@@ -138,6 +138,7 @@ export async function startHost({
     setInterval(() => context.keeper.sweep(), sweepInterval),
     setInterval(() => upkeep.sweep(), upkeepInterval),
     setInterval(() => look(context, apps), lookInterval),
+    setInterval(() => upkeep.look(), lookInterval),
   ]
   stack.defer(() => timers.forEach(clearInterval))
   log.info('listening', { address: config.listen.host, port, domain: config.domain })

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
+import { restoreImage } from '../apps/restore.ts'
 import { messageOf } from '../problem.ts'
 import { compact } from './compaction.ts'
 import { copyImages, forgetLayers } from './copies.ts'
@@ -47,6 +48,18 @@ export class Upkeep implements AsyncDisposable {
     }
   }
 
+  /** Makes images again that the engine has lost, as after `docker image prune -a`; called about once a minute. */
+  look(): void {
+    void this.#line(async () => {
+      if (this.#ended) return
+      const { store, engine } = this.#context
+      const there = new Set((await engine.images()).flatMap(({ tags }) => tags))
+      for (const image of store.copies().keys()) {
+        if (!there.has(image) && store.copy(image) && !this.#ended) await restoreImage(this.#context, image)
+      }
+    }).catch(error => this.#context.log.warn('restore_failed', { error: messageOf(error) }))
+  }
+
   /** Waits for what is being done just now; nothing new begins. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true
@@ -56,9 +69,10 @@ export class Upkeep implements AsyncDisposable {
   }
 
   #changed(app: string): void {
-    if (this.#apps.find(app)?.state !== 'asleep') return
+    const state = this.#apps.find(app)?.state
+    if (state !== 'asleep' && state !== 'awake') return
     this.#toCopy.set(app, this.#context.now() + this.#context.config.copyAfter)
-    if (this.#tidying.has(app)) return
+    if (state === 'awake' || this.#tidying.has(app)) return
     this.#tidying.add(app)
     this.#queue(app, 'upkeep_failed', async () => {
       this.#tidying.delete(app)
