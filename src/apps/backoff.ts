@@ -17,3 +17,38 @@ export function backoff(failures: number, ranFor: number): number {
 export function countFailure(before: number, ranFor: number): number {
   return ranFor >= stableAfter ? 1 : before + 1
 }
+
+/** How an app that fails is held back: for longer after each failure in a row, by a clock that cannot jump. */
+export class Backoff {
+  readonly #ticks: () => number
+  #failures = 0
+  #until = Number.NEGATIVE_INFINITY
+
+  /** @param ticks ms of a clock that only grows: with the wall's, set back by an hour, the app would be held an hour longer */
+  constructor(ticks: () => number = () => performance.now()) {
+    this.#ticks = ticks
+  }
+
+  /** ms until the app may be tried again; 0 when it may. */
+  get left(): number {
+    return Math.max(0, this.#until - this.#ticks())
+  }
+
+  /**
+   * The app failed. Returns the ms until it may be tried again.
+   *
+   * @param ranFor ms that it was awake before it died; 0 when it did not start
+   */
+  failed(ranFor: number): number {
+    this.#failures = countFailure(this.#failures, ranFor)
+    const pause = backoff(this.#failures, ranFor)
+    this.#until = this.#ticks() + pause
+    return pause
+  }
+
+  /** It is another app now, or works: what was before does not count. */
+  forget(): void {
+    this.#failures = 0
+    this.#until = Number.NEGATIVE_INFINITY
+  }
+}

@@ -326,6 +326,7 @@ export class World {
         return this.machine.end(container.id, 1, true)
       }
       case 'sweep':
+        keeper.sweep()
         this.clock += 600_000
         return keeper.sweep()
       case 'look':

@@ -111,14 +111,55 @@ test('an instance larger than the whole budget runs alone', async () => {
 test('what was idle for its time sleeps, what was used since or is busy does not', async () => {
   const { clock, keeper, fakes } = keeperOf(100, ['old', 'fresh', 'busy', 'patient'])
   for (const fake of Object.values(fakes)) await keeper.admit(fake, 10, 1_000)
-  fakes['fresh']!.lastUsed = 900
   fakes['busy']!.idle = false
   fakes['patient']!.sleepAfter = 5_000
-  clock.now = 1_000
+  for (clock.now = 0; clock.now < 1_000; clock.now += 100) {
+    keeper.sweep()
+    fakes['fresh']!.lastUsed = clock.now
+  }
   keeper.sweep()
   keeper.sweep()
   assert.deepEqual(
     Object.values(fakes).map(fake => fake.reasons),
     [['idle'], [], [], []],
   )
+})
+
+test('one that became idle a moment ago stays for its whole time, however long it was busy', async () => {
+  const { clock, keeper, fakes } = keeperOf(100, ['a'])
+  const a = fakes['a']!
+  await keeper.admit(a, 10, 1_000)
+  a.idle = false
+  for (const now of [0, 5_000]) {
+    clock.now = now
+    keeper.sweep()
+  }
+  a.idle = true
+  clock.now = 5_900
+  keeper.sweep()
+  assert.deepEqual(a.reasons, [])
+  clock.now = 6_900
+  keeper.sweep()
+  assert.deepEqual(a.reasons, ['idle'])
+})
+
+test('a wall clock that jumps, back or forth, keeps nobody awake and puts nobody to sleep early', async () => {
+  const { clock, keeper, fakes } = keeperOf(100, ['back', 'forth'])
+  const hour = 3_600_000
+  for (const fake of Object.values(fakes)) {
+    fake.lastUsed = 10 * hour
+    await keeper.admit(fake, 10, 1_000)
+  }
+  keeper.sweep()
+  clock.now = 500
+  // Both are used once more, after the jump.
+  fakes['back']!.lastUsed = 9 * hour
+  fakes['forth']!.lastUsed = 11 * hour
+  keeper.sweep()
+  clock.now = 1_499
+  keeper.sweep()
+  assert.deepEqual([fakes['back']!.reasons, fakes['forth']!.reasons], [[], []])
+  clock.now = 1_500
+  keeper.sweep()
+  assert.deepEqual([fakes['back']!.reasons, fakes['forth']!.reasons], [['idle'], ['idle']])
 })

@@ -7,7 +7,7 @@ export interface Keepable {
   readonly name: string
   /** True while no lease is out and nobody waits for one: it may be put to sleep. */
   readonly idle: boolean
-  /** When the last lease came back, epoch ms. */
+  /** When it last woke or a lease came back. Only that it changes counts here: the wall clock may jump. */
   readonly lastUsed: number | undefined
   /** How long it may be idle, ms. */
   readonly sleepAfter: number
@@ -32,11 +32,14 @@ export class Keeper {
    */
   readonly #awake = new LRUCache<string, Keepable>({ maxSize: Number.MAX_SAFE_INTEGER })
   readonly #sizes = new Map<string, number>()
+  /** Since when each was seen idle and unused, ms of `now`. */
+  readonly #idle = new Map<string, { lastUsed: number | undefined; since: number }>()
   readonly #leaving = new Set<string>()
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
   #change: PromiseWithResolvers<void> | undefined
 
+  /** @param options.now ms of a clock that only grows */
   constructor(options: { budget: number; now: () => number }) {
     this.budget = options.budget
     this.#now = options.now
@@ -82,6 +85,7 @@ export class Keeper {
   release(name: string): void {
     this.#awake.delete(name)
     this.#sizes.delete(name)
+    this.#idle.delete(name)
     this.poke()
   }
 
@@ -101,9 +105,18 @@ export class Keeper {
     const now = this.#now()
     for (const instance of this.#oldestFirst()) {
       if (this.#leaving.size >= idleSleepsAtOnce) return
-      if (!instance.idle || this.#leaving.has(instance.name)) continue
-      if (now - (instance.lastUsed ?? now) >= instance.sleepAfter) this.#dismiss(instance, 'idle')
+      if (this.#leaving.has(instance.name)) continue
+      if (this.#idleFor(instance, now) >= instance.sleepAfter) this.#dismiss(instance, 'idle')
     }
+  }
+
+  /** ms for which every sweep saw it idle, and unused in between; -1 when this one does not. */
+  #idleFor({ name, idle, lastUsed }: Keepable, now: number): number {
+    const seen = this.#idle.get(name)
+    if (idle && seen && seen.lastUsed === lastUsed) return now - seen.since
+    if (idle) this.#idle.set(name, { lastUsed, since: now })
+    else this.#idle.delete(name)
+    return -1
   }
 
   #dismiss(instance: Keepable, reason: 'idle' | 'memory'): void {
