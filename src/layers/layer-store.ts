@@ -66,7 +66,10 @@ export class LayerStore implements LayerSink, LayerSource {
   }
 
   has(id: DiffId): boolean {
-    return this.#sizes.has(id)
+    const has = this.#sizes.has(id)
+    // Who asks goes on as if it stayed.
+    if (has) this.#touched(id)
+    return has
   }
 
   size(id: DiffId): number {
@@ -137,7 +140,7 @@ export class LayerStore implements LayerSink, LayerSource {
   }
 
   /**
-   * Protects these layers, and every layer that is added, opened or listed by anyone while it is held, from
+   * Protects these layers, and every layer that is added, found, opened or listed by anyone while it is held, from
    * {@link keep}. An operation holds one from before its first `add` until what it made is recorded.
    */
   retain(ids: Iterable<DiffId> = []): Retention {

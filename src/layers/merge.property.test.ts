@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { BaseIndex } from './base-index.ts'
-import { carry } from './carry.ts'
+import { carry, isTouched } from './carry.ts'
 import { changesOf } from './changes.ts'
 import { checkUnion, UnionDiffers } from './check.ts'
 import type { Listing } from './listing.ts'
@@ -143,6 +143,8 @@ test('layers carried to another base show that base at each winner and what they
       for (const winner of won) wanted.show(winner, below)
       assert.deepEqual(seen(base, [result]), wanted.dump())
       checkUnion(index, layers, [result], won)
+      // What the winners do not touch needs no carrying.
+      if (!isTouched(layers, won)) assert.deepEqual(seen(base, layers), wanted.dump())
     }),
     RUNS,
   )
