@@ -46,6 +46,11 @@ export class Apps {
     return { [Symbol.dispose]: () => this.#claimed.delete(app) }
   }
 
+  /** Whether an operation has claimed the app; see {@link claim}. */
+  isClaimed(app: string): boolean {
+    return this.#claimed.has(app)
+  }
+
   /** The app's instance, made if the app is new. */
   instance(app: string): Instance {
     let instance = this.#instances.get(app)

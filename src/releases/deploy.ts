@@ -158,6 +158,7 @@ export class Deployer {
       }
       store.createApp(app, now())
       const carries = !fresh && spec.state === 'keep'
+      using _kept = this.#context.layers.retain()
       if (carries) await prepareCarrying(this.#context, app, release)
       signal.throwIfAborted()
       progress.step('switching', `release ${number}`)

@@ -11,12 +11,11 @@ import { baseOf } from './stack.ts'
 
 /**
  * Copies everything out of the engine that {@link carryState} will read but for what the app writes until then, so
- * that the app's requests need not be held for that.
+ * that the app's requests need not be held for that. Who calls it retains the layers until the state is carried.
  */
 export async function prepareCarrying(context: Context, app: string, release: Release): Promise<void> {
   const launch = context.store.launch(app)
   if (!launch || !(await mayHaveWritten(context, launch.app))) return
-  using _kept = context.layers.retain()
   await copiedLayers(context, app, launch.release.image)
   await copiedLayers(context, app, launch.image)
   const { layers } = await copiedLayers(context, app, release.image)

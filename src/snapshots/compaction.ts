@@ -32,8 +32,9 @@ export async function compact(context: Context, apps: Apps, name: string): Promi
   if (!merged) return
   await apps.find(name)?.undisturbed(async () => {
     const still = current(context, name)
-    const asleep = apps.find(name)?.container === undefined
-    if (asleep && still?.snapshot.image === now.snapshot.image) await takePlace(context, now, merged)
+    // A rollback or a fork may be reading what would go.
+    const untouched = apps.find(name)?.container === undefined && !apps.isClaimed(name)
+    if (untouched && still?.snapshot.image === now.snapshot.image) await takePlace(context, now, merged)
     else await context.engine.removeImage(merged.tag)
   })
 }

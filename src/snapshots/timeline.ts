@@ -67,6 +67,7 @@ export class Timeline {
       await instance.goOnAs('rollback', app => backToSnapshot(this.#context, app, release, target))
     } else {
       const release = this.#release(name, to.release)
+      using _kept = this.#context.layers.retain()
       await prepareCarrying(this.#context, name, release)
       await instance.goOnAs('rollback', app => backToRelease(this.#context, app, release))
     }
@@ -79,7 +80,8 @@ export class Timeline {
    */
   async fork(name: string, into: string, number?: number): Promise<void> {
     this.#app(name)
-    using _claim = this.#claimNew(into)
+    using _claim = this.#claim(name)
+    using _new = this.#claimNew(into)
     const chosen = number === undefined ? undefined : this.#snapshot(name, number)
     const live = chosen ? undefined : await this.#apps.get(name).snapshot('fork')
     const app = this.#app(name)
@@ -90,6 +92,8 @@ export class Timeline {
 
   /** Deletes a snapshot. @throws {Problem} 404 `unknown_snapshot`; 409 `snapshot_in_use` */
   async forget(name: string, number: number): Promise<void> {
+    this.#app(name)
+    using _claim = this.#claim(name)
     const { store, engine } = this.#context
     const { image } = this.#snapshot(name, number)
     if (!store.forgetSnapshot(name, number)) {
@@ -128,6 +132,7 @@ export class Timeline {
    */
   async export(name: string): Promise<Readable> {
     this.#app(name)
+    using _claim = this.#claim(name)
     const live = await this.#apps.get(name).snapshot('export')
     const app = this.#app(name)
     const snapshot = live ?? this.#current(app)

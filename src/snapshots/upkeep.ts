@@ -71,7 +71,8 @@ export class Upkeep implements AsyncDisposable {
   #changed(app: string): void {
     const state = this.#apps.find(app)?.state
     if (state !== 'asleep' && state !== 'awake') return
-    this.#toCopy.set(app, this.#context.now() + this.#context.config.copyAfter)
+    // Not put off by every sleep and wake, or an app that is never still would have no copy.
+    if (!this.#toCopy.has(app)) this.#toCopy.set(app, this.#context.now() + this.#context.config.copyAfter)
     if (state === 'awake' || this.#tidying.has(app)) return
     this.#tidying.add(app)
     this.#queue(app, 'upkeep_failed', async () => {
@@ -117,7 +118,8 @@ export class Upkeep implements AsyncDisposable {
   async #forget(app: string, snapshots: readonly { number: number; image: string }[]): Promise<void> {
     const { store, engine, step, log } = this.#context
     for (const { number, image } of snapshots) {
-      if (!store.forgetSnapshot(app, number)) continue
+      // A rollback or a fork may be reading it; after the next sleep is soon enough.
+      if (this.#apps.isClaimed(app) || !store.forgetSnapshot(app, number)) continue
       store.forgetCopy(image)
       step('retention.forgotten')
       await engine.removeImage(image)
