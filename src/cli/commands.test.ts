@@ -56,6 +56,12 @@ test('ls says why an app crashed', async () => {
   assert.match(stderr, /notes: it ended with code 1; dormice logs notes shows its log/)
 })
 
+test('ls says how to go on with an app whose image is gone', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps': answer({ apps: [app('notes', { state: 'lost' })] }) })
+  const { stderr } = await run(['ls'], { host })
+  assert.match(stderr, /notes: its image is gone .* go back to an older snapshot: dormice timeline notes/)
+})
+
 test('wake, sleep and restart say what happened and how long it took', async () => {
   await using host = await fakeHost({
     'POST /v1/apps/notes/wake': answer(app('notes', { state: 'awake' })),

@@ -16,14 +16,25 @@ export function timelineRows(
     ...releases.map(release => ({ at: Date.parse(release.createdAt), release })),
     ...snapshots.map(snapshot => ({ at: Date.parse(snapshot.createdAt), snapshot })),
   ].sort((a, b) => a.at - b.at)
-  let latest: number | undefined
+  // A release is as old as its build; what the app was until the switch was taken after that.
+  for (const [n, point] of points.entries()) {
+    const before = points[n - 1]
+    if (!before || !('release' in before) || 'release' in point) continue
+    const { reason, release } = point.snapshot
+    if (reason === 'deploy' && release !== before.release.number) points.splice(n - 1, 2, point, before)
+  }
+  /** The last release above a row, and the one that the app was on then. */
+  let above: number | undefined
+  let on: number | undefined
   const rows = points.map(point => {
     const when = formatWhen(point.at, now)
     if ('release' in point) {
-      latest = point.release.number
+      above = on = point.release.number
       return releaseRow(point.release, when)
     }
-    return snapshotRow(point.snapshot, when, latest)
+    const why = reasonOf(point.snapshot, on)
+    on = point.snapshot.release
+    return snapshotRow(point.snapshot, when, why, above)
   })
   return [HEADING, ...rows]
 }
@@ -33,15 +44,20 @@ function releaseRow({ number, current, runtime, source }: ReleaseShape, when: st
   return [mark(current), bold(`r${number}`), when, `deployed ${from}`, '', '', '', '']
 }
 
-function snapshotRow(snapshot: SnapshotShape, when: string, latest: number | undefined): string[] {
+function snapshotRow(
+  snapshot: SnapshotShape,
+  when: string,
+  why: string,
+  above: number | undefined,
+): string[] {
   const { number, current, release, changed, bytes, layers, pinned } = snapshot
-  const on = release === latest ? '' : ` (r${release})`
+  const on = release === above ? '' : ` (r${release})`
   const point = `  s${number}`
   return [
     mark(current),
     (current ? bold(point) : point) + on,
     when,
-    why(snapshot),
+    why,
     formatChanges(changed),
     formatBytes(bytes),
     String(layers),
@@ -49,10 +65,13 @@ function snapshotRow(snapshot: SnapshotShape, when: string, latest: number | und
   ]
 }
 
-/** Why a snapshot was taken, in the words of whoever looks at it. A newer host may know more reasons. */
-function why({ reason, release, source }: SnapshotShape): string {
+/** Why a snapshot was taken, in the words of whoever looks at it; a newer host may know more reasons. */
+function reasonOf({ reason, release, source }: SnapshotShape, on: number | undefined): string {
   if (source !== null) return `back to s${source}`
-  return reason === 'carried' ? `kept for r${release}` : reason
+  if (reason === 'carried') return `kept for r${release}`
+  // What a rollback left is on the release that the app had; what it made is on the one that it went back to.
+  if (reason === 'rollback') return release === on ? 'before a rollback' : `back to r${release}`
+  return reason === 'deploy' ? 'before a deploy' : reason
 }
 
 /** `5 h ago`; what is older than two days with its local date. */

@@ -71,6 +71,46 @@ test('timeline is one table in the order of time, with what is current', async (
   assert.deepEqual(JSON.parse(json.stdout), { app: 'notes', releases, snapshots })
 })
 
+test('timeline tells what a rollback left from what it made', async () => {
+  const rollback = { reason: 'rollback' }
+  const snapshots = [
+    snapshot(1, { release: 2, ...rollback }),
+    snapshot(2, { ...rollback }),
+    snapshot(3, { ...rollback }),
+    snapshot(4, { release: 2, source: 1, ...rollback }),
+    snapshot(5, { release: 2, reason: 'deploy' }),
+  ]
+  await using host = await fakeHost({
+    'GET /v1/apps/notes/releases': answer({ releases: [release(1), release(2)] }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots }),
+  })
+  const { stdout } = await run(['timeline', 'notes'], { host })
+  const why = stdout.match(/(?<= ago +)(before a|back to) \S+/g)
+  assert.deepEqual(why, [
+    'before a rollback',
+    'back to r1',
+    'before a rollback',
+    'back to s1',
+    'before a deploy',
+  ])
+})
+
+test('timeline shows what the app was until a deploy before the release that it deployed', async () => {
+  await using host = await fakeHost({
+    'GET /v1/apps/notes/releases': answer({
+      releases: [release(1), release(2, { createdAt: ago(10), current: true })],
+    }),
+    'GET /v1/apps/notes/snapshots': answer({
+      snapshots: [
+        snapshot(1, { createdAt: ago(9), reason: 'deploy' }),
+        snapshot(2, { createdAt: ago(8), release: 2, current: true }),
+      ],
+    }),
+  })
+  const { stdout } = await run(['timeline', 'notes'], { host })
+  assert.deepEqual(stdout.match(/\b[rs]\d\b/g), ['r1', 's1', 'r2', 's2'])
+})
+
 test('timeline of an app without snapshots says how to get one', async () => {
   await using host = await fakeHost({
     'GET /v1/apps/notes/releases': answer({ releases: [release(1, { current: true })] }),
@@ -91,7 +131,7 @@ test('snapshot says what was taken, or that nothing was written', async () => {
     ),
   })
   const first = await run(['snapshot', 'notes'], { host })
-  assert.equal(first.stdout, 's5 is taken of notes (1.2 kB more than before)\n')
+  assert.equal(first.stdout, 's5 is taken of notes (1.2 kB)\n')
   assert.equal(first.stderr, 'Go back to it: dormice rollback notes s5\n')
   const second = await run(['snapshot', 'notes'], { host })
   assert.deepEqual([second.code, second.stdout], [0, 'no new snapshot: notes has written nothing since s5\n'])
@@ -174,6 +214,16 @@ test('rollback of an app that never wrote anything is undone by its release', as
   const { stdout, stderr } = await run(['rollback', 'notes', 'r1'], { host })
   assert.match(stdout, /^notes is back on release 1 \(/)
   assert.equal(stderr, 'undo: dormice rollback notes r2\n')
+})
+
+test('a rollback of an app that was lost promises no undo', async () => {
+  await using host = await fakeHost({
+    'GET /v1/apps/notes': answer(app('notes', { state: 'lost', snapshot: 2 })),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots: [snapshot(1), snapshot(2, { current: true })] }),
+    'POST /v1/apps/notes/rollback': answer(app('notes', { snapshot: 3 })),
+  })
+  const { code, stderr } = await run(['rollback', 'notes', 's1'], { host })
+  assert.deepEqual([code, stderr], [0, ''])
 })
 
 test('a rollback that is refused changes nothing and says why', async () => {

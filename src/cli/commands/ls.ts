@@ -31,10 +31,13 @@ async function ls({ json }: Json): Promise<void> {
   print(style('bold', first, process.stdout))
   for (const line of rest) print(line)
   for (const { name, failure, state } of apps) {
-    if (!failure || state === 'awake') continue
-    remark(
-      `\n${style('red', name, process.stderr)}: ${failure.message}; ${invocation('logs', name)} shows its log`,
-    )
+    const marked = style('red', name, process.stderr)
+    if (state === 'lost')
+      remark(
+        `\n${marked}: its image is gone and there is no copy; go back to an older snapshot: ${invocation('timeline', name)}`,
+      )
+    else if (failure && state !== 'awake')
+      remark(`\n${marked}: ${failure.message}; ${invocation('logs', name)} shows its log`)
   }
 }
 

@@ -29,13 +29,15 @@ export function rollbackCommand(): Command {
 async function rollback(app: string, to: Point, { json }: Json): Promise<void> {
   const client = new Client()
   const list = () => client.get<{ snapshots: SnapshotShape[] }>(appPath(app, 'snapshots'))
-  const { release } = await client.get<AppShape>(appPath(app))
+  const { release, state } = await client.get<AppShape>(appPath(app))
   const before = { release, ...(await list()) }
   const started = performance.now()
   const now = await client.call<AppShape>(appPath(app, 'rollback'), { method: 'POST', json: to })
   if (json) return printJson(now)
   const took = formatElapsed(performance.now() - started)
   print(`${describe(now, to)} (${took})  ${now.url}`)
+  // What was lost is not there to go back to.
+  if (state === 'lost') return
   const undo = stateBefore(before, (await list()).snapshots)
   if (undo) remark(`undo: ${invocation('rollback', app, `s${undo.number}`)}`)
   // It had written nothing, so its code is all that it was.

@@ -25,6 +25,6 @@ async function take(app: string, { json }: Json): Promise<void> {
   if (!snapshot) return print(`no snapshot: ${app} has written nothing since it was deployed`)
   const name = `s${snapshot.number}`
   if (!taken) return print(`no new snapshot: ${app} has written nothing since ${name}`)
-  print(`${name} is taken of ${app} (${formatBytes(snapshot.bytes)} more than before)`)
+  print(`${name} is taken of ${app} (${formatBytes(snapshot.bytes)})`)
   remark(`Go back to it: ${invocation('rollback', app, name)}`)
 }

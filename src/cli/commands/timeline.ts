@@ -46,7 +46,8 @@ function tellMore(app: string, snapshots: readonly SnapshotShape[]): void {
     remark(`Take one now: ${invocation('snapshot', app)}`)
     return
   }
-  const older = snapshots.findLast(({ current }) => !current)
+  const current = snapshots.find(({ current }) => current)?.number ?? Number.POSITIVE_INFINITY
+  const older = snapshots.findLast(({ number }) => number < current)
   remark(`\nWhat one changed: ${invocation('diff', app, `s${last.number}`)}`)
   if (older) remark(`Go back to one:   ${invocation('rollback', app, `s${older.number}`)}`)
 }
