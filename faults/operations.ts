@@ -122,19 +122,6 @@ export function tighten(app: string): Operation {
   }
 }
 
-/** Removes its container behind the host's back. */
-export function removeContainer(app: string): Operation {
-  return {
-    name: `${app}: remove its container by hand`,
-    app,
-    async ask(host) {
-      await host.engine.removeContainer(app)
-      return done
-    },
-    done: world => model.withoutContainer(world, app),
-  }
-}
-
 /** The host ends in order, which puts every app to sleep. It does not start again. */
 export function shutDown(app: string): Operation {
   return {
@@ -145,24 +132,6 @@ export function shutDown(app: string): Operation {
       return done
     },
     done: world => Object.keys(world).reduce(model.withSaved, world),
-  }
-}
-
-/** Several in a row, as one; what may be refused is not told apart. */
-export function sequence(name: string, operations: readonly Operation[]): Operation {
-  const [first] = operations
-  return {
-    name,
-    app: first?.app ?? '',
-    async ask(host) {
-      let answer = done
-      for (const operation of operations) {
-        answer = await operation.ask(host)
-        if (answer.status >= 300) break
-      }
-      return answer
-    },
-    done: world => operations.reduce((now, operation) => operation.done(now), world),
   }
 }
 

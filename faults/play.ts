@@ -3,7 +3,7 @@ import { type Answer, type FaultyHost, HostDied } from './faulty-host.ts'
 import { inspect, type Seen } from './inspection.ts'
 import { change, move, type Operation, rollback } from './operations.ts'
 import { recognise, type View, withSeenSnapshots } from './verdict.ts'
-import type { World } from './world.ts'
+import { type World, withUnknownSaves } from './world.ts'
 
 /** Something that must never be, in one line or more. */
 export class Violation extends Error {
@@ -39,7 +39,7 @@ export async function perform(host: FaultyHost, world: World, operation: Operati
   if (answer === 'died')
     throw new Error(`the host died of "${operation.name}":\n${host.log.slice(-10).join('\n')}`)
   if (answer.status >= 300) {
-    if (operation.mayRefuse?.includes(answer.code ?? '')) return world
+    if (operation.mayRefuse?.includes(answer.code ?? '')) return withUnknownSaves(world, world)
     throw new Violation('stuck', [
       `"${operation.name}" was answered ${answer.status} ${answer.body.slice(0, 400)}`,
     ])
@@ -62,7 +62,7 @@ export async function rehearse(
 }
 
 /** Like a {@link look}, without a look into the apps, which would wake them. */
-async function listSnapshots(host: FaultyHost, world: World): Promise<View> {
+export async function listSnapshots(host: FaultyHost, world: World): Promise<View> {
   const entries = Object.entries(world).map(async ([name, { disk, release }]) => {
     const { json } = await host.api('GET', `/v1/apps/${name}/snapshots`)
     return [name, { state: '', release, disk, releases: [], snapshots: json.snapshots }] as [string, Seen]
@@ -86,9 +86,9 @@ export async function settle(
   host: FaultyHost,
   before: World,
   candidates: readonly World[],
-  held = 0,
+  { held = 0, only }: { held?: number; only?: string | undefined } = {},
 ): Promise<{ world: World; view: View }> {
-  const names = new Set([before, ...candidates].flatMap(world => Object.keys(world)))
+  const names = only ? [only] : new Set([before, ...candidates].flatMap(world => Object.keys(world)))
   const view = await look(host, names, held)
   const { world, complaints } = recognise(view, candidates)
   if (complaints.length > 0) throw new Violation('lost', complaints)

@@ -31,21 +31,25 @@ export type Result = {
   log: string[]
 }
 
-/** Kills a host as the case says, starts it again and looks whether anything is lost, left or stuck. */
-export async function runCase({ step, scenario, again }: Case, signal: AbortSignal): Promise<Result> {
-  const result: Result = {
+/** The result of a case that has not begun. */
+export function emptyResult(step: Step, scenario: string, again?: Step): Result {
+  const wrong = { lost: [], leaked: [], stuck: [] }
+  return {
     step,
-    scenario: scenario.name,
+    scenario,
     ...(again && { again }),
     end: '',
-    lost: [],
-    leaked: [],
-    stuck: [],
+    ...wrong,
     reached: false,
     ms: 0,
     recovery: [],
     log: [],
   }
+}
+
+/** Kills a host as the case says, starts it again and looks whether anything is lost, left or stuck. */
+export async function runCase({ step, scenario, again }: Case, signal: AbortSignal): Promise<Result> {
+  const result = emptyResult(step, scenario.name, again)
   await using host = new FaultyHost(scenario.env)
   try {
     await host.boot()
@@ -94,7 +98,8 @@ async function recover(
   await tidy(host)
 }
 
-function note(result: Result, error: unknown): void {
+/** Writes down what went wrong. */
+export function note(result: Result, error: unknown): void {
   if (error instanceof Violation) result[error.kind].push(...error.lines)
   else result.stuck.push(error instanceof Stuck || error instanceof Refused ? error.message : describe(error))
 }

@@ -7,8 +7,11 @@ export type Point = Readonly<{ disk: Disk; release: number }>
 export type AppModel = Readonly<{
   /** Everything that it acknowledged and that no operation has legitimately dropped. */
   disk: Disk
-  /** What it goes on from if its container is removed by hand: as it was when it slept last, or at a snapshot since. */
-  saved: Disk
+  /**
+   * What it goes on from if its container is removed by hand: as it was when it slept last, or at a snapshot since. More
+   * than one where a crash leaves open whether it was put to sleep.
+   */
+  saved: readonly Disk[]
   release: number
   /** Which upload each release has, by its number. */
   uploads: Readonly<Record<number, number>>
@@ -39,12 +42,28 @@ export function withChange(world: World, name: string, change: Change): World {
 
 /** The app's disk is in an image now. */
 export function withSaved(world: World, name: string): World {
-  return update(world, name, ({ disk }) => ({ saved: disk }))
+  return update(world, name, ({ disk }) => ({ saved: [disk] }))
 }
 
-/** Its container is gone, with what it held alone. */
-export function withoutContainer(world: World, name: string): World {
-  return update(world, name, ({ saved }) => ({ disk: saved }))
+/** What there may be once its container is gone, with what it held alone. */
+export function withoutContainer(world: World, name: string): World[] {
+  return appOf(world, name).saved.map(disk => update(world, name, () => ({ disk, saved: [disk] })))
+}
+
+/** After a crash it is not known which apps were put to sleep. */
+export function withUnknownSaves(before: World, after: World): World {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, app]) => {
+      const was = before[name]
+      return [
+        name,
+        {
+          ...app,
+          saved: [...new Set([...app.saved, app.disk, ...(was?.saved ?? []), was?.disk ?? app.disk])],
+        },
+      ]
+    }),
+  )
 }
 
 export function withTightBudget(world: World, name: string): World {
@@ -56,13 +75,13 @@ export function withRelease(world: World, name: string, version: number, fresh: 
   const app = world[name]
   if (!app) {
     const disk = uploaded(version)
-    return { ...world, [name]: { disk, saved: disk, release: 1, uploads: { 1: version }, snapshots: {} } }
+    return { ...world, [name]: { disk, saved: [disk], release: 1, uploads: { 1: version }, snapshots: {} } }
   }
   const release = Math.max(...Object.keys(app.uploads).map(Number)) + 1
   const disk = fresh ? uploaded(version) : carried(app.disk, uploadOf(app), version)
   return {
     ...world,
-    [name]: { ...app, disk, saved: disk, release, uploads: { ...app.uploads, [release]: version } },
+    [name]: { ...app, disk, saved: [disk], release, uploads: { ...app.uploads, [release]: version } },
   }
 }
 
@@ -70,14 +89,14 @@ export function withSnapshotBack(world: World, name: string, number: number): Wo
   return update(world, name, app => {
     const point = app.snapshots[number]
     if (!point) throw new Error(`the model of ${name} has no snapshot ${number}`)
-    return { ...point, saved: point.disk }
+    return { ...point, saved: [point.disk] }
   })
 }
 
 export function withReleaseBack(world: World, name: string, release: number): World {
   return update(world, name, app => {
     const disk = carried(app.disk, uploadOf(app), app.uploads[release] ?? 0)
-    return { disk, saved: disk, release }
+    return { disk, saved: [disk], release }
   })
 }
 
@@ -87,7 +106,7 @@ export function withCopy(world: World, name: string, into: string, number?: numb
   const point = number === undefined ? app : app.snapshots[number]
   if (!point) throw new Error(`the model of ${name} has no snapshot ${number}`)
   const { disk, release } = point
-  const copy = { disk, saved: disk, release: 1, uploads: { 1: app.uploads[release] ?? 0 }, snapshots: {} }
+  const copy = { disk, saved: [disk], release: 1, uploads: { 1: app.uploads[release] ?? 0 }, snapshots: {} }
   return { ...world, [into]: copy }
 }
 
