@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { unknownApp } from '../apps/problems.ts'
 import { readConfig } from '../config.ts'
-import { silent } from '../log.ts'
+import { type Log, silent } from '../log.ts'
 import { appExists, unknownSnapshot } from '../snapshots/problems.ts'
 import type { Timeline } from '../snapshots/timeline.ts'
 import type { App, Snapshot } from '../store/records.ts'
@@ -45,7 +45,7 @@ type Answer = { status: number; type: string; text: string; json: Record<string,
 type Sent = { body?: string | Readable; headers?: Record<string, string>; broken?: true }
 
 /** The API over a timeline of which a test says what it does; calls are kept. */
-async function serve(timeline: Partial<Timeline>) {
+async function serve(timeline: Partial<Timeline>, log: Log = silent) {
   const apps = new Map([notes, copy].map(app => [app.name, app]))
   const store = {
     tokenName: (token: string) => (token === 't' ? 'admin' : undefined),
@@ -59,7 +59,7 @@ async function serve(timeline: Partial<Timeline>) {
   }
   const context = {
     store,
-    log: silent,
+    log,
     config: readConfig({}, { data: '/nowhere' }),
     url: (app: string) => `http://${app}.localhost`,
   }
@@ -67,6 +67,9 @@ async function serve(timeline: Partial<Timeline>) {
   const server = createServer(createApi(services as unknown as Services)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
+  const disconnected = new Promise<void>(resolve =>
+    server.on('connection', socket => socket.on('close', () => resolve())),
+  )
   const send = (method: string, path: string, { body, headers }: Sent = {}) => {
     const sent = request({ port, method, path, headers: { authorization: 'Bearer t', ...headers } })
     if (body instanceof Readable) body.pipe(sent)
@@ -82,6 +85,8 @@ async function serve(timeline: Partial<Timeline>) {
   return {
     send,
     ask,
+    /** Resolves once the first client has left. */
+    disconnected: () => disconnected,
     json: (method: string, path: string, body: unknown) =>
       ask(method, path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     async [Symbol.asyncDispose]() {
@@ -271,6 +276,30 @@ test('a client that leaves ends the export', async () => {
   const closed = new Promise(resolve => tar.on('close', resolve))
   sent.destroy()
   await closed
+})
+
+test('a client that leaves before there is a first byte ends the export, and no log tells of it', async () => {
+  const tar = new PassThrough()
+  const asked = Promise.withResolvers<void>()
+  const warned: string[] = []
+  await using api = await serve(
+    {
+      export: async () => {
+        asked.resolve()
+        return tar
+      },
+    },
+    { ...silent, warn: event => warned.push(event) },
+  )
+  const sent = api.send('GET', '/v1/apps/notes/export')
+  sent.on('error', () => {})
+  await asked.promise
+  const closed = new Promise(resolve => tar.on('close', resolve))
+  sent.destroy()
+  await api.disconnected()
+  tar.write('too late')
+  await closed
+  assert.deepEqual(warned, [])
 })
 
 test('HEAD of an export makes none', async () => {

@@ -26,7 +26,8 @@ export function transferRoutes({
     createRoute({
       method: 'get',
       path: '/v1/apps/{app}/export',
-      summary: 'The app as one tar: settings, release, current state; for `import`',
+      summary:
+        'The app as one tar, for `import`: settings, release, current state; no values of the environment',
       description: 'A connection that ends early is an export that failed on its way.',
       request: { params: appParam },
       responses: { 200: { description: 'The tar', content: tar }, ...problems },
@@ -42,6 +43,10 @@ export function transferRoutes({
       if (c.req.method === 'HEAD') return new Response(null, { headers }) as never
       const exported = await timeline.export(name)
       await begun(exported)
+      if (outgoing.destroyed) {
+        exported.destroy()
+        return RESPONSE_ALREADY_SENT as never
+      }
       outgoing.writeHead(200, headers)
       sendAll(exported, outgoing).catch(error =>
         log.warn('export_broken_off', { app: name, error: messageOf(error) }),

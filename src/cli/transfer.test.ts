@@ -40,6 +40,16 @@ const brokenOff: Handler = (_, response) => {
   response.write('begun', () => response.destroy())
 }
 
+/** As fast as it is read. */
+const endless: Handler = (_, response) => {
+  response.setHeader('content-type', 'application/x-tar')
+  const more = () => {
+    while (!response.destroyed && response.write(tar));
+  }
+  response.on('drain', more)
+  more()
+}
+
 test('export goes to standard output, byte for byte, what is said to stderr', async () => {
   await using host = await fakeHost({ 'GET /v1/apps/notes/export': exported })
   const { code, stderr } = await exportTo(join(cwd, 'out'), host)
@@ -57,6 +67,15 @@ test('export -o makes a file that only its owner reads, and says what to type ne
   assert.match(stderr, /Make an app of it: dormice import notes.tar --name notes-2\n$/)
   assert.ok(readFileSync(join(cwd, 'notes.tar')).equals(tar))
   assert.equal(statSync(join(cwd, 'notes.tar')).mode & 0o777, 0o600)
+})
+
+test('export names the variables whose values it leaves out', async () => {
+  await using host = await fakeHost({
+    'GET /v1/apps/notes/export': exported,
+    'GET /v1/apps/notes/env': answer({ env: [{ key: 'API_KEY' }, { key: 'MODE' }] }),
+  })
+  const { stderr } = await run(['export', 'notes', '-o', 'notes.tar'], { host, cwd })
+  assert.match(stderr, /Without the values .*: dormice env set <app> API_KEY=… MODE=…\n/)
 })
 
 test('an export that is cut off has failed, and leaves the file that was', async () => {
@@ -78,24 +97,15 @@ test('an export that is refused makes no file', async () => {
   assert.deepEqual(readdirSync(cwd), [])
 })
 
-test('an export that cannot be written says so', async () => {
-  await using host = await fakeHost({ 'GET /v1/apps/notes/export': exported })
+test('an export that cannot be written says so, and reads no further', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps/notes/export': endless })
   const { code, stderr } = await run(['export', 'notes', '-o', 'no/such/folder.tar'], { host, cwd })
   assert.equal(code, 1)
   assert.match(stderr, /error: "no\/such\/folder.tar" cannot be written: ENOENT/)
 })
 
 test('an export whose reader leaves has failed without a word', async () => {
-  await using host = await fakeHost({
-    'GET /v1/apps/notes/export': (_, response) => {
-      response.setHeader('content-type', 'application/x-tar')
-      const more = () => {
-        while (!response.destroyed && response.write(tar));
-      }
-      response.on('drain', more)
-      more()
-    },
-  })
+  await using host = await fakeHost({ 'GET /v1/apps/notes/export': endless })
   const running = start(['export', 'notes'], { host })
   await once(running.stdout, 'data')
   running.stdout.destroy()

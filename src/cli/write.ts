@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createWriteStream, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { messageOf, Problem } from '../problem.ts'
 import { userPath } from './invocation.ts'
 
@@ -27,22 +27,28 @@ export async function writeFile(path: string, chunks: AsyncIterable<Buffer>): Pr
   // A device or a pipe is written to and not replaced.
   const whole = !found || found.isFile()
   const file = whole ? `${target}.part` : target
-  let failed: unknown
-  const reading = (async function* () {
-    try {
-      yield* chunks
-    } catch (error) {
-      failed = error
-      throw error
-    }
-  })()
+  const failed = (cause: unknown) =>
+    new Problem({
+      code: 'not_written',
+      status: 400,
+      detail: `"${path}" cannot be written: ${messageOf(cause)}`,
+      cause,
+    })
+  const opened = await open(file, whole ? 'w' : 'a', 0o600).catch(error => {
+    throw failed(error)
+  })
   try {
-    await pipeline(reading, createWriteStream(file, { mode: 0o600, flush: whole }))
+    for await (const chunk of chunks) {
+      await opened.appendFile(chunk).catch(error => {
+        throw failed(error)
+      })
+    }
+    if (whole) await opened.sync()
+    await opened.close()
     if (whole) renameSync(file, target)
   } catch (error) {
+    await opened.close().catch(() => undefined)
     if (whole) rmSync(file, { force: true })
-    if (failed !== undefined) throw failed
-    const detail = `"${path}" cannot be written: ${messageOf(error)}`
-    throw new Problem({ code: 'not_written', status: 400, detail, cause: error })
+    throw error
   }
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { EnvKeyShape } from '../../api/shapes.ts'
 import { appPath, Client } from '../client.ts'
 import { examples } from '../examples.ts'
 import { interruptible } from '../interrupt.ts'
@@ -12,7 +13,7 @@ import { writeFile, writeOutput } from '../write.ts'
 export function exportCommand(): Command {
   return new Command('export')
     .description(
-      'Write an app as one tar: its release, the files that it has now, its settings and its environment; for `import`, here or on another machine. It holds the app’s secrets. A running app goes on.',
+      'Write an app as one tar, for `import` here or on another machine: its release, the files that it has now and its settings. The values of its environment stay here. A running app goes on.',
     )
     .argument('<app>', 'the app’s name')
     .option('-o, --output <file>', 'write to this file; without it, to standard output')
@@ -52,9 +53,21 @@ async function run(app: string, { output }: { output?: string }): Promise<void> 
     progress.done()
     return bytes
   })
+  await tellEnvironment(app)
   if (output === undefined) return
   remark(`${output} has all of ${app}, ${formatBytes(bytes)}`)
   remark(`Make an app of it: ${invocation('import', quoted(output), '--name', `${app}-2`)}`)
+}
+
+/** What has to be set again where the export goes; no reason to fail where it cannot be had. */
+async function tellEnvironment(app: string): Promise<void> {
+  const path = appPath(app, 'env')
+  const { env } = await new Client().get<{ env: EnvKeyShape[] }>(path).catch(() => ({ env: [] }))
+  if (env.length === 0) return
+  const pairs = env.map(({ key }) => `${key}=…`)
+  remark(
+    `Without the values of its environment; after the import: ${invocation('env', 'set', '<app>', ...pairs)}`,
+  )
 }
 
 async function* counted(
