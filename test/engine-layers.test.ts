@@ -9,6 +9,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import Docker from 'dockerode'
 import { assemble } from '../src/engine/docker/assemble.ts'
 import { DockerEngine } from '../src/engine/docker/docker-engine.ts'
+import { withTinyImage } from '../src/engine/docker/tiny-image.ts'
 import { type ContainerSpec, type Labels, LayersMissing, NotFound } from '../src/engine/engine.ts'
 import { LayerStore } from '../src/layers/layer-store.ts'
 import { removeAllOf } from './support/cleanup.ts'
@@ -227,6 +228,15 @@ describe('layers are copied off the engine', () => {
     assert.deepEqual((await engine.image(tag)).tags, [tag])
     await engine.copyLayers(tag, newStore())
     assert.deepEqual(await pushTags(), [])
+  })
+
+  test('what the engine is tried out with is not among the host’s images, and goes with them', async () => {
+    await using engine = new DockerEngine(host, { folder: memory })
+    await withTinyImage(docker, host, 'test', async tag => {
+      assert.equal((await engine.image(tag)).labels.host, host)
+      assert.ok(!(await engine.images()).some(image => image.tags.includes(tag)))
+    })
+    assert.deepEqual(await probeTags(), [])
   })
 
   test('an image without a tag is copied and is still there', async () => {

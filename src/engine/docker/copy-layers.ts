@@ -75,8 +75,7 @@ export class LayerCopies implements AsyncDisposable {
   async #try(): Promise<boolean> {
     this.#closing.signal.throwIfAborted()
     await removeLeftTags(this.#docker, this.#host)
-    const tag = `dormice-probe/${this.#host}:push`
-    return withTinyImage(this.#docker, tag, async () => {
+    return withTinyImage(this.#docker, this.#host, 'push', async tag => {
       const { Id, Size, RootFS } = await inspect(this.#docker, tag)
       const image: Pushed = { id: Id, layers: RootFS.Layers ?? [], size: Size }
       try {

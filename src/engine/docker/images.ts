@@ -3,7 +3,7 @@ import type Docker from 'dockerode'
 import type { Engine, Image } from '../engine.ts'
 import { BuildFailed, EngineUnavailable, NotFound, PullFailed } from '../engine.ts'
 import { bounded, engineError, reasonOf, statusOf } from './client.ts'
-import { ownedBy, readLabels, writeLabels } from './labels.ts'
+import { isProbe, ownedBy, readLabels, writeLabels } from './labels.ts'
 import { buildNetworkName } from './network.ts'
 import { linesOf, ProgressError, readProgress } from './progress.ts'
 import { ownTags } from './push/push-tag.ts'
@@ -32,7 +32,9 @@ export function toImage(info: Docker.ImageInspectInfo): Image {
 
 export async function list(docker: Docker, host: string): Promise<Pick<Image, 'id' | 'tags' | 'labels'>[]> {
   const found = await bounded('list images', 60_000, () => docker.listImages({ filters: ownedBy(host) }))
-  return found.map(info => ({
+  // What a host that was killed left of trying the engine out goes with the next try.
+  const own = found.filter(info => !isProbe(info.Labels))
+  return own.map(info => ({
     id: info.Id,
     tags: ownTags(info.RepoTags),
     labels: readLabels(info.Labels),

@@ -23,3 +23,15 @@ export function readLabels(labels: Readonly<Record<string, string>> | null | und
 export function ownedBy(host: string): { label: string[] } {
   return { label: [`${prefix}host=${host}`] }
 }
+
+const probe = `${prefix}probe`
+
+/** Labels of an image that the engine is tried out with: the host's, but no app's. The purpose tells two apart. */
+export function probeLabels(host: string, purpose: string): Record<string, string> {
+  return { [`${prefix}host`]: host, [probe]: purpose }
+}
+
+/** Whether an image is one that the engine was tried out with. */
+export function isProbe(labels: Readonly<Record<string, string>> | null | undefined): boolean {
+  return labels?.[probe] !== undefined
+}

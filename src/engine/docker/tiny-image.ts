@@ -7,6 +7,7 @@ import { pack } from 'tar-stream'
 import { EngineUnavailable, type ImageManifest, type LayerSource } from '../engine.ts'
 import { bounded } from './client.ts'
 import * as images from './images.ts'
+import { probeLabels } from './labels.ts'
 import { type Load, load } from './load.ts'
 
 /** An image of one layer with one empty file in it, for the engine's own platform: what it is tried out with. */
@@ -24,37 +25,46 @@ async function tinyImage(docker: Docker): Promise<{ manifest: ImageManifest; sou
   }
 }
 
-/** Runs with a tiny image under a tag, and removes it. */
-export async function withTinyImage<T>(docker: Docker, tag: string, run: () => Promise<T>): Promise<T> {
+/** Runs with a tiny image on the engine, given its tag, and removes it. The purpose names it. */
+export async function withTinyImage<T>(
+  docker: Docker,
+  host: string,
+  purpose: string,
+  run: (tag: string) => Promise<T>,
+): Promise<T> {
   const { manifest, source } = await tinyImage(docker)
-  await load(docker, { manifest, labels: {}, tag }, 0, source)
+  const image = named(manifest, host, purpose)
+  await load(docker, image, 0, source)
   try {
-    return await run()
+    return await run(image.tag)
   } finally {
-    await images.remove(docker, tag)
+    await images.remove(docker, image.tag)
   }
+}
+
+function named(manifest: ImageManifest, host: string, purpose: string): Load {
+  return { manifest, labels: probeLabels(host, purpose), tag: `dormice-probe/${host}:${purpose}` }
 }
 
 /**
  * Whether the engine makes an image of an archive without the files of layers that it has. On graph drivers it does;
  * on the containerd image store every file has to be sent along.
  *
- * @param host makes the tags of the images that it is tried with its own
+ * @param host owns the images that it is tried with
  */
 export function takesLayersLeftOut(docker: Docker, host: string): Promise<boolean> {
-  return withTinyImage(docker, `dormice-probe/${host}:sent`, async () => {
+  return withTinyImage(docker, host, 'sent', async () => {
     const { manifest, source } = await tinyImage(docker)
-    const tag = `dormice-probe/${host}:left-out`
-    const image: Load = { manifest, labels: { 'dormice.probe': 'left-out' }, tag }
+    const image = named(manifest, host, 'left-out')
     try {
       await load(docker, image, manifest.layers.length, source)
-      const { layers } = await images.get(docker, tag)
+      const { layers } = await images.get(docker, image.tag)
       return layers.join() === manifest.layers.join()
     } catch (error) {
       if (error instanceof EngineUnavailable) throw error
       return false
     } finally {
-      await images.remove(docker, tag)
+      await images.remove(docker, image.tag)
     }
   })
 }
