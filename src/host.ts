@@ -187,6 +187,7 @@ async function watch(context: Context, apps: Apps, signal: AbortSignal): Promise
       await sleep(pause, undefined, { signal }).catch(() => undefined)
     }
   }
+  await probe(context).catch(error => log.warn('engine_not_probed', { error: messageOf(error) }))
   let connected = false
   for await (const event of engine.events(signal)) {
     try {
@@ -198,6 +199,11 @@ async function watch(context: Context, apps: Apps, signal: AbortSignal): Promise
       log.error('engine_event_failed', { event: event.kind, error: messageOf(error) })
     }
   }
+}
+
+/** What needs to know it would find out by itself, while somebody waits. */
+async function probe({ engine, log }: Context): Promise<void> {
+  log.info('engine_probed', await engine.probe())
 }
 
 /** An engine that does not answer is told by its events; the next look is soon enough. */

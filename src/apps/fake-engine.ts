@@ -305,6 +305,7 @@ export class FakeEngine implements Engine {
     yield { at: 1, stream: 'stdout' as const, text: `hello from ${id}` }
   }
 
+  probe = unused
   freeze = unused
   thaw = unused
   manifest = unused

@@ -122,7 +122,7 @@ export type ImageManifest = {
 /** Where layers are copied to; see `layers/layer-store.ts`. */
 export interface LayerSink {
   has(id: DiffId): boolean
-  /** Keeps a layer's tar, which may be compressed with gzip; resolves once it is on disk. */
+  /** Keeps a layer's tar, which may be compressed with gzip or zstd; resolves once it is on disk. */
   add(tar: Readable): Promise<DiffId>
 }
 
@@ -188,10 +188,12 @@ export interface Engine {
   ): AsyncIterable<LogLine>
 
   /**
-   * Makes an image of a stopped or frozen container under an immutable tag; undefined, and no image, when its disk has
-   * nothing that its image has not. The values of the secrets it was created with are kept out of the image.
+   * Makes an image of a stopped container under an immutable tag; undefined, and no image, when its disk has nothing
+   * that its image has not. The values of the secrets it was created with are kept out of the image.
+   *
+   * @param options.live it runs: it is frozen for as long as its disk is read, and goes on
    */
-  commit(id: string, options: { tag: string; labels: Labels }): Promise<Image | undefined>
+  commit(id: string, options: { tag: string; labels: Labels; live?: boolean }): Promise<Image | undefined>
   /**
    * Makes an image of a container that never ran under an immutable tag, so that its first instance changes
    * nothing by starting.
@@ -222,6 +224,11 @@ export interface Engine {
     },
   ): Promise<Image>
 
+  /**
+   * Tries out how layers get to the engine and from it; what it finds is remembered. `leavesOut`: images are made
+   * without sending layers that the engine has. `pushes`: single layers can be had from it.
+   */
+  probe(): Promise<{ leavesOut: boolean; pushes: boolean }>
   /** What an image is made of; nothing is copied. */
   manifest(reference: string): Promise<ImageManifest>
   /** Copies those layers of an image that the sink has not into it, and says what the image is made of. */

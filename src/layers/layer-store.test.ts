@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, test } from 'node:test'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { LayerStore } from './layer-store.ts'
 import { LayerInvalid } from './listing.ts'
 import { bytesIn, file, folder, layerOfTar, type Sample, tarOf } from './sample-layers.ts'
@@ -33,11 +33,16 @@ function streamOf(bytes: Buffer, { portion = 999, failing = false } = {}): Reada
   return Readable.from(portions(), { objectMode: false })
 }
 
-for (const [kind, bytes] of Object.entries({ plain: TAR, compressed: gzipSync(TAR) })) {
+for (const [kind, bytes] of Object.entries({
+  plain: TAR,
+  gzip: gzipSync(TAR),
+  zstd: zstdCompressSync(TAR),
+})) {
   for (const portion of [1, 999, 1_000_000]) {
     test(`a ${kind} layer that comes ${portion} bytes at a time is kept under the digest of its plain tar`, async () => {
       const small = portion === 1 ? tarOf([file('a')]) : TAR
-      const id = await store.add(streamOf(kind === 'plain' ? small : gzipSync(small), { portion }))
+      const pack = { plain: (tar: Buffer) => tar, gzip: gzipSync, zstd: zstdCompressSync }[kind]!
+      const id = await store.add(streamOf(pack(small), { portion }))
       assert.equal(id, idOf(small))
       assert.ok(store.has(id))
       assert.deepEqual(await bytesIn(store.read(id)), small)

@@ -2,9 +2,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline as pipe, type Readable } from 'node:stream'
+import { pipeline as pipe, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip, createGzip } from 'node:zlib'
+import { createGunzip, createGzip, createZstdDecompress } from 'node:zlib'
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import type { DiffId, LayerSink, LayerSource } from '../engine/engine.ts'
@@ -26,6 +26,9 @@ const PART = '.part'
 /** Bytes of memory for listings. */
 const LISTINGS = 32 * 1024 * 1024
 const GZIP_MAGIC = 0x1f8b
+const ZSTD_MAGIC = 0x28b52ffd
+/** Bytes that are (de)compressed at once: the default of 16 KiB is slow. */
+const chunkSize = 128 * 1024
 
 /**
  * Layers in one folder, each under its diff id: `<hex>.tar.gz` and, beside it, its listing. A layer is there when
@@ -79,7 +82,7 @@ export class LayerStore implements LayerSink, LayerSource {
   }
 
   /**
-   * Keeps a layer's tar, plain or compressed with gzip, and resolves once it is on disk. Adding what is there
+   * Keeps a layer's tar, plain or compressed with gzip or zstd, and resolves once it is on disk. Adding what is there
    * already changes nothing. Whatever fails (the stream, the disk) leaves nothing behind.
    * @throws {LayerInvalid} it is no tar, is cut off, or has entries that no layer may have
    */
@@ -233,19 +236,23 @@ async function store(tar: Readable, file: FileHandle): Promise<{ id: DiffId; lis
       yield chunk
     }
   }
-  const { compressed, chunks } = await sniff(tar)
-  if (compressed) {
-    await pipeline(chunks, write, createGunzip(), async plain => {
+  const { compression, chunks } = await sniff(tar)
+  if (compression === 'gzip') {
+    await pipeline(chunks, write, createGunzip({ chunkSize }), async plain => {
       for await (const chunk of plain) look(chunk as Buffer)
     })
   } else {
-    const seen = async function* () {
-      for await (const chunk of chunks) {
+    const seen = async function* (plain: AsyncIterable<Buffer>) {
+      for await (const chunk of plain) {
         look(chunk)
         yield chunk
       }
     }
-    await pipeline(seen, createGzip({ level: 1 }), write, async written => {
+    const plain =
+      compression === 'zstd'
+        ? pipe(Readable.from(chunks), createZstdDecompress({ chunkSize }), () => {})
+        : chunks
+    await pipeline(plain, seen, createGzip({ level: 1, chunkSize }), write, async written => {
       for await (const _ of written) {
         // What is written is done with.
       }
@@ -254,11 +261,13 @@ async function store(tar: Readable, file: FileHandle): Promise<{ id: DiffId; lis
   return { listing: lister.finish(), id: `sha256:${hash.digest('hex')}` }
 }
 
-/** Whether a stream is compressed, and all of its bytes. */
-async function sniff(tar: Readable): Promise<{ compressed: boolean; chunks: AsyncGenerator<Buffer> }> {
+/** How a stream is compressed, and all of its bytes. */
+async function sniff(
+  tar: Readable,
+): Promise<{ compression: 'gzip' | 'zstd' | undefined; chunks: AsyncGenerator<Buffer> }> {
   const iterator = tar[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   let head = Buffer.alloc(0)
-  while (head.length < 2) {
+  while (head.length < 4) {
     const { value, done } = await iterator.next()
     if (done) throw new LayerInvalid('The layer is empty or cut off.')
     head = Buffer.concat([head, value])
@@ -267,5 +276,7 @@ async function sniff(tar: Readable): Promise<{ compressed: boolean; chunks: Asyn
     yield head
     yield* { [Symbol.asyncIterator]: () => iterator }
   }
-  return { compressed: head.readUInt16BE(0) === GZIP_MAGIC, chunks: chunks() }
+  const compression =
+    head.readUInt16BE(0) === GZIP_MAGIC ? 'gzip' : head.readUInt32BE(0) === ZSTD_MAGIC ? 'zstd' : undefined
+  return { compression, chunks: chunks() }
 }

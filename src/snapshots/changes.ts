@@ -32,8 +32,13 @@ function toChanges(changes: Change[], total: ChangeCounts): Changes {
 }
 
 /** A sleep adds one layer; what is repeated from elsewhere counts as everything that lies on its release. */
-function addedLayers({ store }: Context, { app, release, reason, source }: Snapshot, layers: number): number {
-  const repeats = source !== null || reason === 'carried' || reason === 'fork' || reason === 'import'
+function addedLayers(
+  { store }: Context,
+  { app, number, release, reason, source }: Snapshot,
+  layers: number,
+): number {
+  const isFirst = number === 1 && (reason === 'fork' || reason === 'import')
+  const repeats = source !== null || reason === 'carried' || isFirst
   const below = store.release(app, release)?.layers ?? 0
   return repeats && below > 0 ? Math.max(1, layers - below) : 1
 }

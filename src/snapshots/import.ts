@@ -1,4 +1,5 @@
-import type { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { extract } from 'tar-stream'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
@@ -82,8 +83,11 @@ async function receive(context: Context, tar: Readable, signal: AbortSignal): Pr
   const { layers, config } = context
   let app: ExportedApp | undefined
   let expected = new Set<DiffId>()
+  const received = new Set<DiffId>()
   const entries = extract()
-  const feeding = feed(bounded(tar, config.importMax), entries, signal)
+  const source = Readable.from(bounded(tar, config.importMax, signal))
+  const feeding = pipeline(source, entries)
+  feeding.catch(() => undefined)
   try {
     for await (const entry of entries) {
       signal.throwIfAborted()
@@ -102,48 +106,30 @@ async function receive(context: Context, tar: Readable, signal: AbortSignal): Pr
       if ((await layers.add(entry as unknown as Readable)) !== layer) {
         throw bad(`the contents of its entry "${name}" are not what the name says`)
       }
+      received.add(layer)
     }
     await feeding
   } catch (error) {
-    entries.destroy()
-    await feeding.catch(() => undefined)
     signal.throwIfAborted()
     if (error instanceof LayerInvalid) throw bad(error.message)
     if (error instanceof Problem || isOwn(error)) throw error
     throw bad(messageOf(error))
+  } finally {
+    entries.destroy()
+    source.destroy()
+    await feeding.catch(() => undefined)
   }
   if (!app) throw bad('it is empty')
-  const missing = [...expected].find(layer => !layers.has(layer))
+  // Not even a layer that is here already may be left out: who knows its name need not be who may read it.
+  const missing = [...expected].find(layer => !received.has(layer))
   if (missing) throw bad(`its layer ${missing} is missing`)
   return app
 }
 
-async function feed(
-  from: AsyncIterable<Buffer>,
-  to: ReturnType<typeof extract>,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    for await (const chunk of from) {
-      signal.throwIfAborted()
-      if (!to.write(chunk)) {
-        await new Promise<void>(resolve => {
-          to.once('drain', resolve)
-          to.once('close', resolve)
-        })
-      }
-      if (to.destroyed) return
-    }
-    ;(to as unknown as Writable).end()
-  } catch (error) {
-    to.destroy(error as Error)
-    throw error
-  }
-}
-
-async function* bounded(tar: Readable, max: number): AsyncGenerator<Buffer> {
+async function* bounded(tar: Readable, max: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   let bytes = 0
   for await (const chunk of tar) {
+    signal.throwIfAborted()
     bytes += chunk.length
     if (bytes > max) {
       throw new Problem({

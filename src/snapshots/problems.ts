@@ -22,7 +22,7 @@ export function alreadyThere(app: string, where: string): Problem {
   return new Problem({
     code: 'already_there',
     status: 409,
-    detail: `${app} is at ${where} already, and has written nothing since`,
+    detail: `${app} is at ${where} already`,
   })
 }
 

@@ -7,7 +7,7 @@ const day = 24 * 60 * 60 * 1000
 
 /**
  * Snapshots that are kept no longer: all but the current one, pinned ones, the last ten, and the newest of each of
- * the last seven days (UTC).
+ * the last seven days (UTC). One that changed nothing but times goes as soon as it is not the current one.
  *
  * @param snapshots of one app, oldest first
  * @param current number of the current one
@@ -20,10 +20,17 @@ export function expired(
   { last, days } = rules as { last: number; days: number },
 ): Snapshot[] {
   const today = Math.floor(now / day)
-  const newestOfDay = new Map(snapshots.map(one => [Math.floor(one.createdAt / day), one]))
-  const kept = new Set(snapshots.slice(-last))
+  const full = snapshots.filter(one => !isEmpty(one))
+  const newestOfDay = new Map(full.map(one => [Math.floor(one.createdAt / day), one]))
+  const kept = new Set(full.slice(-last))
   for (const [when, one] of newestOfDay) if (today - when < days) kept.add(one)
   return snapshots.filter(one => !kept.has(one) && mayGo(one, current))
+}
+
+/** Sleeps that found nothing changed but times, as opening a database may leave them. */
+function isEmpty({ reason, changed }: Snapshot): boolean {
+  const asked = reason === 'deploy' || reason === 'rollback' || reason === 'carried'
+  return !asked && changed !== null && changed.added + changed.changed + changed.deleted === 0
 }
 
 /**
