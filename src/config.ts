@@ -78,7 +78,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       'a duration, e.g. "30s", "5m"',
     ),
     compactDepth: read(env, 'DORMICE_COMPACT_DEPTH', '24', parseDepth, 'a whole number of 2 to 50'),
-    copyAfter: read(env, 'DORMICE_COPY_AFTER', '1m', positive(parseDuration), 'a duration, e.g. "30s", "1m"'),
+    copyAfter: read(
+      env,
+      'DORMICE_COPY_AFTER',
+      '10s',
+      positive(parseDuration),
+      'a duration, e.g. "30s", "1m"',
+    ),
     disk: read(env, 'DORMICE_DISK', String(defaultDisk(data)), positive(parseSize), 'a size, e.g. "20g"'),
     importMax: read(env, 'DORMICE_IMPORT_MAX', '8g', positive(parseSize), 'a size, e.g. "8g"'),
     upload: Object.freeze({

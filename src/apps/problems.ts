@@ -56,7 +56,7 @@ export function appLost(app: string, cause: unknown): Problem {
   return new Problem({
     code: 'app_lost',
     status: 503,
-    detail: `the image of ${app} is not on the engine any more`,
+    detail: `the image of ${app} is neither on the engine nor copied to the data folder; "dormice timeline ${app}" shows what it can go back to`,
     retryAfter: 60,
     cause,
   })

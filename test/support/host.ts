@@ -60,7 +60,13 @@ export class TestHost implements AsyncDisposable {
   /** Starts the process, again if it was killed; resolves when it listens. */
   async boot(): Promise<void> {
     const child = spawn(process.execPath, [join(packageRoot, 'src/cli/main.ts'), 'serve'], {
-      env: { ...process.env, DORMICE_DATA: this.data, DORMICE_LISTEN: '127.0.0.1:0', ...this.#env },
+      env: {
+        ...process.env,
+        DORMICE_COPY_AFTER: '1h',
+        DORMICE_DATA: this.data,
+        DORMICE_LISTEN: '127.0.0.1:0',
+        ...this.#env,
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.#child = child
