@@ -357,6 +357,8 @@ export class World {
         const known = this.#of(step.app)
         if (known.absent) codes.add('unknown_app').add('no_release').add('being_deleted')
         if (known.died || this.#everTrouble) codes.add('app_crashed')
+        // It may have been the trial of a new release that died.
+        if (known.died) codes.add('release_not_ready')
       }
       if (error instanceof Problem && codes.has(error.code)) return
       if (this.#trouble && (error instanceof EngineUnavailable || !(error instanceof Problem))) return

@@ -33,4 +33,9 @@ export interface Leasable {
    * When the signal aborts (the client left), rejects with its reason and the place in the queue is free.
    */
   acquire(signal: AbortSignal): Promise<Lease>
+  /**
+   * Nobody accepted a connection of a lease. Resolves once it was looked whether the instance still runs; if it does
+   * not, the next lease wakes it. Throws `Problem` 503 `engine_unavailable`.
+   */
+  unreachable?(): Promise<void>
 }

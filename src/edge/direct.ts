@@ -114,7 +114,7 @@ export class DirectExchange extends Exchange {
   #failed(error: Error): void {
     if (this.settled || this.aborted || this.#answered) return
     if (this.#upstream) this.req.unpipe(this.#upstream)
-    if (!this.#connected && this.retry()) return
+    if (!this.#connected && this.retry(error)) return
     this.fail(upstreamProblem(error))
   }
 }

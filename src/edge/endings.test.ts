@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import type { Upstream } from '../apps/lease.ts'
+import { Problem } from '../problem.ts'
 import type { Wire } from './fixture.ts'
 import { cannedApp, dial, get, httpApp, rawApp, stage } from './fixture.ts'
 
@@ -115,6 +116,34 @@ test('an app that accepts no connection is a 502, after one more try with a fres
     .end()
   assert.match(received, /^HTTP\/1\.1 502 .*X-Dormice-Error: app_unreachable\r\n.*Retry-After: 1\r\n/s)
   assert.equal(app.taken, 2)
+})
+
+test('an instance that accepts no connection is looked at before the second try, which waits for its wake', async t => {
+  const gone = await rawApp(t, () => {})
+  const upstream = await httpApp(t, (_, res) => res.end('awake again'))
+  const { port, app } = await stage(t, { host: '127.0.0.2', port: gone.port })
+  app.unreachable = async () => {
+    app.upstream = undefined
+  }
+  const visitor = await dial(t, port)
+  visitor.write('GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n')
+  await app.until(({ waiting }) => waiting.size === 1)
+  app.wakeUp(upstream)
+  await visitor.until('awake again')
+  await app.idle()
+})
+
+test('an instance that accepts no connection while nobody can look is told as what keeps from looking', async t => {
+  const gone = await rawApp(t, () => {})
+  const { port, app } = await stage(t, { host: '127.0.0.2', port: gone.port })
+  app.unreachable = () =>
+    Promise.reject(new Problem({ code: 'engine_unavailable', status: 503, detail: 'x', retryAfter: 5 }))
+  const visitor = await dial(t, port)
+  const received = await visitor
+    .write('GET / HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\n\r\n')
+    .end()
+  assert.match(received, /^HTTP\/1\.1 503 .*X-Dormice-Error: engine_unavailable\r\n.*Retry-After: 5\r\n/s)
+  assert.equal(app.taken, 1)
 })
 
 test('a body that could not be sent to an instance that is gone is sent to the next one', async t => {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Leasable, Lease, WakeInfo } from '../apps/lease.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
+import { isUnreachable } from './failures.ts'
 import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
 import { answerTo, sendAnswer } from './pages.ts'
@@ -101,12 +102,14 @@ export abstract class Exchange implements Running {
     else res.destroy()
   }
 
-  /** Whether the request was begun anew with a fresh lease; at most once. */
-  retry(): boolean {
+  /** Whether the request is begun anew with a fresh lease; at most once. */
+  retry(error: Error): boolean {
     if (this.#retried || this.settled || this.res.headersSent) return false
     this.#retried = true
     this.#release()
-    this.#claim()
+    const looked = isUnreachable(error) ? this.routed.target.unreachable?.() : undefined
+    if (looked) looked.then(this.#claim.bind(this), problem => this.fail(problem))
+    else this.#claim()
     return true
   }
 
@@ -160,6 +163,7 @@ export abstract class Exchange implements Running {
   }
 
   #claim(): void {
+    if (this.settled) return
     const { target } = this.routed
     try {
       const lease = target.lease()

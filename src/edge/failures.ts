@@ -12,7 +12,7 @@ export function upstreamProblem(error: Error): Problem {
       cause: error,
     })
   }
-  if (CONNECTING.has(code)) {
+  if (isUnreachable(error)) {
     return new Problem({
       code: 'app_unreachable',
       status: 502,
@@ -27,6 +27,11 @@ export function upstreamProblem(error: Error): Problem {
     detail: 'The app broke off without a valid answer.',
     cause: error,
   })
+}
+
+/** Nobody accepted a connection: the instance may be gone without having said so. */
+export function isUnreachable(error: Error): boolean {
+  return 'code' in error && CONNECTING.has(String(error.code))
 }
 
 /** The app took longer than the limit to begin its answer. */

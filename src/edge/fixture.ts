@@ -21,6 +21,7 @@ export class HandApp implements Leasable {
   /** Told to the next lease only. */
   wake: WakeInfo | undefined
   readonly waiting = new Set<PromiseWithResolvers<Lease>>()
+  unreachable?: () => Promise<void>
   #revoked = new AbortController()
   readonly #watchers = new Set<() => void>()
 

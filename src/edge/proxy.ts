@@ -118,7 +118,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
       return
     }
     const safe = !this.#sent || (!this.#answered && isIdempotent(req.method) && !hasBody(req))
-    if (safe && this.retry()) return
+    if (safe && this.retry(error)) return
     this.fail(upstreamProblem(error))
   }
 }
