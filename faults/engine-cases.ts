@@ -4,8 +4,9 @@ import { PrivateEngine } from '../test/support/private-engine.ts'
 import type { Case } from './cases.ts'
 import { FaultyHost, within } from './faulty-host.ts'
 import { attempt, exercise, rehearse, settle, tidy, Violation } from './play.ts'
-import { emptyResult, note, type Result } from './run-case.ts'
+import { type CaseOptions, emptyResult, note, type Result } from './run-case.ts'
 import { scenarios } from './scenarios.ts'
+import { WarmLayers } from './warm-layers.ts'
 
 /** At each of them the engine is killed once: in each operation where the engine is about to be needed, or just was. */
 const fatal: readonly Step[] = [
@@ -62,19 +63,25 @@ export async function runEngineCases(
     })
   const results: Result[] = []
   await using engine = await PrivateEngine.start()
+  await using warm = new WarmLayers()
   for (const [n, each] of cases.entries()) {
     signal.throwIfAborted()
-    const result = await runOne(engine, each, signal)
+    const result = await runOne(engine, each, { signal, warm })
     results.push(result)
     report(result, cases.length - n - 1)
   }
   return results
 }
 
-async function runOne(engine: PrivateEngine, { step, scenario }: Case, signal: AbortSignal): Promise<Result> {
+async function runOne(
+  engine: PrivateEngine,
+  { step, scenario }: Case,
+  { signal, warm }: CaseOptions,
+): Promise<Result> {
   const result = emptyResult(step, `${scenario.name}; the engine is killed`)
   await using host = new FaultyHost(scenario.env, engine.address)
   try {
+    if (scenario.warm) await warm.give(host)
     await host.boot()
     const before = await rehearse(host, {}, scenario.prepare)
     await host.order({ step, nth: 1, action: 'hold' })

@@ -185,8 +185,10 @@ export class FaultyHost implements AsyncDisposable {
     } catch (error) {
       // The connection breaks a moment before the process is known to be gone.
       await Promise.race([this.#ended, new Promise(resolve => setTimeout(resolve, 1_000))])
-      if (!this.runs) throw new HostDied(`${method} ${path}: ${messageOf(error)}`, { cause: error })
-      throw error
+      const text = `${method} ${path} of ${name}: ${messageOf(error)}`
+      throw this.runs
+        ? new Error(`${text}; the last steps were ${this.steps.slice(-5).join(', ')}`)
+        : new HostDied(text, { cause: error })
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Disk } from './ledger.ts'
 /** States in which an app stays. */
 const ends = new Set(['asleep', 'awake', 'frozen', 'crashed', 'lost'])
 /** How long anything may take to reach its end, ms; more is stuck. */
-const patience = 20_000
+const patience = 60_000
 const pause = 25
 
 export type SeenSnapshot = {
@@ -42,13 +42,14 @@ export async function until<T>(
   what: string,
   look: () => Promise<T>,
   wanted: (value: T) => boolean,
+  ms = patience,
 ): Promise<T> {
-  const deadline = performance.now() + patience
+  const deadline = performance.now() + ms
   for (;;) {
     const value = await look()
     if (wanted(value)) return value
     if (performance.now() > deadline)
-      throw new Stuck(`${what}: still ${JSON.stringify(value)} after ${patience / 1000} s`)
+      throw new Stuck(`${what}: still ${JSON.stringify(value)} after ${ms / 1000} s`)
     await sleep(pause)
   }
 }

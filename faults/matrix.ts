@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import { type Case, singleCases } from './cases.ts'
 import { type Result, runCase } from './run-case.ts'
+import { WarmLayers } from './warm-layers.ts'
 
 export type MatrixOptions = {
   /** Steps that begin with this. */
@@ -26,6 +27,7 @@ export async function runMatrix({
   report,
 }: MatrixOptions): Promise<Result[]> {
   const limit = pLimit(concurrency)
+  await using warm = new WarmLayers()
   const results: Result[] = []
   const run = async (cases: readonly Case[]) => {
     let left = cases.length
@@ -33,7 +35,7 @@ export async function runMatrix({
       cases.map(each =>
         limit(async () => {
           signal.throwIfAborted()
-          const result = await runCase(each, signal)
+          const result = await runCase(each, { signal, warm })
           report(result, --left)
           return result
         }),

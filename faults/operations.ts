@@ -112,12 +112,12 @@ export function remove(app: string): Operation {
   }
 }
 
-/** Gives the app so little room that only its current snapshot is kept. */
+/** Gives the app so little room, 1 MiB, that only its current snapshot is kept if that much was written. */
 export function tighten(app: string): Operation {
   return {
-    name: `${app}: set its budget to nearly nothing`,
+    name: `${app}: set its budget as small as may be`,
     app,
-    ask: host => host.api('PATCH', `/v1/apps/${app}`, { disk: '1k' }),
+    ask: host => host.api('PATCH', `/v1/apps/${app}`, { disk: '1m' }),
     done: world => model.withTightBudget(world, app),
   }
 }

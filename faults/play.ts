@@ -19,7 +19,7 @@ export class Violation extends Error {
 }
 
 /** How long what a crash left may stay on the engine once the host is back, ms: clearing up goes on in the background. */
-const tidyWithin = 10_000
+const tidyWithin = 30_000
 
 /** Answer of an operation; `died`: the host was killed before it gave one. */
 export type Outcome = Answer | 'died'

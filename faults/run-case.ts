@@ -5,10 +5,11 @@ import { FaultyHost } from './faulty-host.ts'
 import { Refused, Stuck } from './inspection.ts'
 import { attempt, exercise, rehearse, settle, tidy, untilDead, Violation } from './play.ts'
 import type { Scenario } from './scenarios.ts'
+import type { WarmLayers } from './warm-layers.ts'
 import type { World } from './world.ts'
 
 /** How long the host may go on after the answer until it reaches a step in the background, ms. */
-const background = 15_000
+const background = 60_000
 
 /** What came of one case. */
 export type Result = {
@@ -31,6 +32,8 @@ export type Result = {
   log: string[]
 }
 
+export type CaseOptions = { signal: AbortSignal; warm: WarmLayers }
+
 /** The result of a case that has not begun. */
 export function emptyResult(step: Step, scenario: string, again?: Step): Result {
   const wrong = { lost: [], leaked: [], stuck: [] }
@@ -48,10 +51,14 @@ export function emptyResult(step: Step, scenario: string, again?: Step): Result 
 }
 
 /** Kills a host as the case says, starts it again and looks whether anything is lost, left or stuck. */
-export async function runCase({ step, scenario, again }: Case, signal: AbortSignal): Promise<Result> {
+export async function runCase(
+  { step, scenario, again }: Case,
+  { signal, warm }: CaseOptions,
+): Promise<Result> {
   const result = emptyResult(step, scenario.name, again)
   await using host = new FaultyHost(scenario.env)
   try {
+    if (scenario.warm) await warm.give(host)
     await host.boot()
     const before = await rehearse(host, {}, scenario.prepare)
     signal.throwIfAborted()

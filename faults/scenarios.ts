@@ -17,6 +17,8 @@ export type Scenario = {
   act: Operation
   /** `DORMICE_…` variables of the host. */
   env?: Record<string, string>
+  /** The host begins with the runtime's layers in its data folder, as one does that has run for a while. */
+  warm?: true
   /** How many earlier snapshots are gone back to in the end. */
   depth?: number
 }
@@ -39,6 +41,9 @@ function writes(mark: string): Operation[] {
   return changes.map(change => op.change(app, change))
 }
 
+/** More than the half of the smallest budget. */
+const bulk = (mark: string) =>
+  op.change(app, { do: 'put', name: 'bulk', text: mark.repeat(200_000), mode: 0o644 })
 const removal = op.change(app, { do: 'remove', name: 'passing' })
 const sleep = op.move(app, 'sleep')
 const first = [op.deploy(app, 1), ...writes('one')]
@@ -157,6 +162,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'a deploy over the running app',
+    warm: true,
     prepare: goneOn,
     act: op.deploy(app, 2),
     steps: [
@@ -174,6 +180,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'a deploy over the sleeping app',
+    warm: true,
     prepare: slept,
     act: op.deploy(app, 2),
     steps: ['deploy.built', 'deploy.asleep', 'deploy.carried', 'deploy.started', 'deploy.promoted'],
@@ -181,6 +188,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'a deploy that drops the state',
+    warm: true,
     prepare: goneOn,
     act: op.deploy(app, 2, { fresh: true }),
     steps: ['deploy.built', 'deploy.asleep', 'deploy.started', 'deploy.promoted'],
@@ -203,6 +211,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the sleeping app goes back to a snapshot of an older release',
+    warm: true,
     prepare: [...goneOn, op.deploy(app, 2), ...writes('three'), sleep],
     act: op.rollback(app, { snapshot: 1 }),
     steps: ['rollback.asleep', 'rollback.assembled', 'rollback.started', 'rollback.recorded'],
@@ -210,6 +219,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the running app goes back to an older release’s code',
+    warm: true,
     prepare: [...goneOn, op.deploy(app, 2), ...writes('three')],
     act: op.rollback(app, { release: 1 }),
     steps: ['sleep.removed', 'rollback.asleep', 'wake.started', 'rollback.started', 'rollback.recorded'],
@@ -239,6 +249,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the app is forked from an older snapshot',
+    warm: true,
     prepare: [...goneOn, op.deploy(app, 2)],
     act: op.fork(app, 'forked', 1),
     steps: [forked, 'fork.release', 'fork.state', 'fork.recorded'],
@@ -246,6 +257,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'layers are merged after a sleep',
+    warm: true,
     prepare: goneOn,
     act: sleep,
     steps: [
@@ -269,6 +281,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the app wakes although its images were pruned',
+    warm: true,
     prepare: [...goneOn, sleep, prune],
     act: op.read(app),
     steps: ['restore.assembled', 'wake.started'],
@@ -277,7 +290,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'snapshots over the app’s budget go after a sleep',
-    prepare: [...goneOn, sleep, ...writes('three'), op.tighten(app)],
+    prepare: [...first, bulk('one'), sleep, bulk('two'), sleep, bulk('three'), op.tighten(app)],
     act: sleep,
     steps: ['retention.forgotten', 'retention.removed'],
     commits: 'retention.forgotten',
@@ -299,6 +312,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'the running app is exported, and imported as another',
+    warm: true,
     prepare: goneOn,
     act: op.copy(app, 'moved'),
     steps: ['snapshot.committed', 'import.received', 'import.begun', 'import.assembled', 'import.recorded'],

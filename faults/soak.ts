@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { names, type Plan, plan } from './commands.ts'
 import { FaultyHost } from './faulty-host.ts'
 import { SoakRun, type Tally } from './soak-run.ts'
+import { WarmLayers } from './warm-layers.ts'
 
 /** Plans of one host; then another one begins with nothing. */
 const plansEach = 60
@@ -60,11 +61,13 @@ export async function soak({ seed, minutes, path, signal, say }: SoakOptions): P
   let last: { history: string[]; log: string[] } | undefined
   let running: Promise<void> = Promise.resolve()
 
+  await using warm = new WarmLayers()
   const one = async (commands: Iterable<fc.AsyncCommand<Model, SoakRun>>) => {
     await using host = new FaultyHost(env)
     const run = new SoakRun(host, tally)
     hosts++
     try {
+      await warm.give(host)
       await host.boot()
       for (const app of names.slice(0, 2)) {
         await run.follow({ what: 'calm', wish: { do: 'deploy', app, version: 1, fresh: false } })
