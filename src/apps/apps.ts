@@ -150,8 +150,7 @@ export class Apps {
     const running = new Set(containers.filter(one => one.state === 'running').map(one => one.id))
     for (const instance of this.all()) {
       const { container } = instance
-      if (container !== undefined && !running.has(container))
-        instance.died(container, 'the engine stopped it')
+      if (container !== undefined && !running.has(container)) instance.died(container)
     }
     for (const { id, labels, name } of containers) {
       const instance = this.find(labels.app)

@@ -2,7 +2,7 @@ import pLimit from 'p-limit'
 import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { App, Launch, Snapshot, SnapshotReason } from '../store/records.ts'
-import { backoff, countFailure } from './backoff.ts'
+import { Backoff } from './backoff.ts'
 import type { Context } from './context.ts'
 import type { Keepable } from './keeper.ts'
 import type { Leasable, Lease, WakeInfo } from './lease.ts'
@@ -15,7 +15,7 @@ import { restoreImage } from './restore.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
 import { WaitedTooLong, Waiting } from './waiting.ts'
-import { awaitReady, joinLines, type Running, StartFailed, wake } from './wake.ts'
+import { awaitReady, describeExit, joinLines, type Running, StartFailed, wake } from './wake.ts'
 
 export type State = 'asleep' | 'waking' | 'awake' | 'falling-asleep' | 'crashed' | 'lost'
 
@@ -42,8 +42,10 @@ export class Instance implements Leasable, Keepable {
   #unsure = true
   readonly #waiting = new Waiting()
   #waking: Promise<void> | undefined
+  #looking: Promise<void> | undefined
   #waitsForMemory = false
-  #failures = 0
+  /** By a clock of its own: the wall's may be set back while an app is held back. */
+  readonly #backoff = new Backoff()
   #failure: Failure | undefined
   #deleted = false
   #lastUsed: number | undefined
@@ -168,7 +170,7 @@ export class Instance implements Leasable, Keepable {
         if (await this.#runs(running.container)) throw error
         // It ended meanwhile, or stayed frozen, where requests would hang: the disk is kept as it is.
         const how = 'it ended while a snapshot of it was taken'
-        await this.#crashed(running.container, how, this.#context.now() - running.since)
+        await this.#crashed(running.container, how, performance.now() - running.since)
         return undefined
       }
     })
@@ -205,7 +207,7 @@ export class Instance implements Leasable, Keepable {
         const running = await wake(this.#context, trial)
         next.commit()
         this.#settings = this.#readSettings()
-        this.#failures = 0
+        this.#backoff.forget()
         this.#awake(running, undefined)
       } catch (error) {
         const problem = error instanceof StartFailed ? await this.#notReady(error) : error
@@ -263,17 +265,50 @@ export class Instance implements Leasable, Keepable {
     return this.#inTurn(step)
   }
 
-  /** The engine says that a container ended: a hint, for it may be an end from before the container ran again. */
-  died(container: string, how: string): void {
-    const running = this.#running
-    if (running?.container !== container || this.#state !== 'awake') return
-    void this.#inTurn(async () => {
-      if (this.#running !== running || (await this.#runs(container))) return
-      this.#context.log.warn('app_died', { app: this.name, how })
-      await this.#crashed(container, how, this.#context.now() - running.since)
-    }).catch(error =>
+  /**
+   * A container ended: a hint, for it may be an end from before the container ran again.
+   *
+   * @param how undefined when nobody saw it end, as with an engine that was restarted: that is no failure of the app
+   */
+  died(container: string, how?: string): void {
+    this.#ended(container, how).catch(error =>
       this.#context.log.error('crash_not_settled', { app: this.name, error: messageOf(error) }),
     )
+  }
+
+  /** Many requests fail at once where one does, and one look is enough for them. */
+  unreachable(): Promise<void> {
+    const container = this.#running?.container
+    if (container === undefined) return Promise.resolve()
+    this.#looking ??= this.#ended(container)
+      .catch(error => {
+        throw error instanceof EngineUnavailable ? problems.engineUnavailable(error) : error
+      })
+      .finally(() => {
+        this.#looking = undefined
+      })
+    return this.#looking
+  }
+
+  async #ended(container: string, how?: string): Promise<void> {
+    const running = this.#running
+    if (running?.container !== container || this.#state !== 'awake') return
+    await this.#inTurn(async () => {
+      if (this.#running !== running || (await this.#runs(container))) return
+      this.#context.log.warn('app_died', { app: this.name, how: how ?? 'nobody saw it end' })
+      if (how !== undefined) {
+        const ranFor = performance.now() - running.since
+        return this.#crashed(container, await this.#howItDied(container, how), ranFor)
+      }
+      this.#become('falling-asleep')
+      await this.#settle(container, 'recovery')
+    })
+  }
+
+  /** An event tells an exit code, only the container whether it was killed for memory. */
+  async #howItDied(container: string, how: string): Promise<string> {
+    const exit = await this.#context.engine.wait(container, AbortSignal.timeout(5_000)).catch(() => undefined)
+    return exit?.oomKilled ? describeExit(exit) : how
   }
 
   async #runs(container: string): Promise<boolean> {
@@ -288,8 +323,7 @@ export class Instance implements Leasable, Keepable {
   #wakeOrWait(): Promise<void> {
     if (this.#deleted) throw problems.unknownApp(this.name)
     const failure = this.#failure
-    const left = failure ? failure.retryAt - this.#context.now() : 0
-    if (this.#state === 'crashed' && failure && left > 0) throw this.#isCrashed(failure)
+    if (this.#state === 'crashed' && failure && this.#backoff.left > 0) throw this.#isCrashed(failure)
     return this.#wakeShared()
   }
 
@@ -431,7 +465,7 @@ export class Instance implements Leasable, Keepable {
   }
 
   /** Runs the order that cannot lose data; if it fails, the container stays and is looked for before the next step. */
-  async #settle(container: string, reason: SnapshotReason): Promise<Asleep> {
+  async #settle(container: string, reason: SnapshotReason): Promise<Asleep & { gone?: true }> {
     try {
       const asleep = await fallAsleep(this.#context, this.name, container, reason, () =>
         this.#context.keeper.release(this.name),
@@ -442,6 +476,7 @@ export class Instance implements Leasable, Keepable {
           this.#context.log.error('compaction_failed', { app: this.name, error: messageOf(error) }),
         )
       this.#asleep()
+      this.#failure = undefined
       return asleep
     } catch (error) {
       const gone = await isGone(this.#context.engine.container(container))
@@ -450,9 +485,12 @@ export class Instance implements Leasable, Keepable {
         // The app goes on from its last snapshot.
         this.#containerIsGone()
         this.#context.log.warn('container_gone', { app: this.name, container, error: messageOf(error) })
-        return { snapshot: undefined, lastLines: [] }
+        return { snapshot: undefined, lastLines: [], gone: true }
       }
       this.#context.log.error('sleep_failed', { app: this.name, container, error: messageOf(error) })
+      const at = this.#context.now()
+      const message = `it could not be put to sleep, its container stays: ${messageOf(error)}`
+      this.#failure = { at, message, lastLines: '', retryAt: at }
       this.#unsure = true
       throw error
     }
@@ -462,13 +500,14 @@ export class Instance implements Leasable, Keepable {
     // Nobody is sent to it any more.
     this.#become('falling-asleep')
     const asleep = await this.#settle(container, 'crash').catch(() => undefined)
+    // Somebody removed it, which is no failure of the app.
+    if (asleep?.gone) return
     const { now } = this.#context
-    this.#failures = countFailure(this.#failures, ranFor)
     this.#failure = {
       at: now(),
       message,
       lastLines: joinLines(asleep?.lastLines ?? []),
-      retryAt: now() + backoff(this.#failures, ranFor),
+      retryAt: now() + this.#backoff.failed(ranFor),
     }
     this.#become('crashed')
   }
@@ -488,7 +527,7 @@ export class Instance implements Leasable, Keepable {
     this.#unsure = false
     this.#failure = undefined
     this.#lastUsed = this.#context.now()
-    this.#running = { ...running, since: this.#context.now(), leases }
+    this.#running = { ...running, since: performance.now(), leases }
     this.#become('awake')
     // Its port answered, and it ended before this line was reached.
     const how = this.#context.deaths.get(running.container)
@@ -527,8 +566,8 @@ export class Instance implements Leasable, Keepable {
     return problems.releaseNotReady(error.message, joinLines(lines), error)
   }
 
-  #isCrashed({ message, lastLines, retryAt }: Failure): Problem {
-    return problems.appCrashed(this.name, message, lastLines, retryAt - this.#context.now())
+  #isCrashed({ message, lastLines }: Failure): Problem {
+    return problems.appCrashed(this.name, message, lastLines, this.#backoff.left)
   }
 }
 

@@ -72,7 +72,8 @@ export async function awaitReady(context: Context, launch: Launch, container: Co
   }
 }
 
-function describeExit(exit: { code: number; oomKilled: boolean }): string {
+/** How a container ended, for its operator. */
+export function describeExit(exit: { code: number; oomKilled: boolean }): string {
   return exit.oomKilled
     ? 'it was killed for using more memory than its limit'
     : `it ended with exit code ${exit.code}`

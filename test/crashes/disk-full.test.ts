@@ -55,9 +55,7 @@ describe('the engine’s disk is full', { skip: PrivateEngine.impossible }, () =
     assert.deepEqual(lengths, [5, 8 * MB, 9])
   })
 
-  test('an app that could not be put to sleep says why', {
-    todo: 'its state is asleep and nothing else',
-  }, async () => {
+  test('an app that could not be put to sleep says why', async () => {
     await deployLedger(host, 'telling', 'small')
     await write(host, 'telling', 'x'.repeat(8 * MB))
     await disk.fill({ leave: 4 * MB })
