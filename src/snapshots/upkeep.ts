@@ -17,7 +17,7 @@ export class Upkeep implements AsyncDisposable {
   readonly #context: Context
   readonly #apps: Apps
   readonly #line = pLimit(1)
-  /** Apps whose images are to be copied, and from when on, epoch ms. */
+  /** Apps whose images are to be copied, and from when on, by the clock of `performance.now()`, which cannot jump. */
   readonly #toCopy = new Map<string, number>()
   readonly #tidying = new Set<string>()
   readonly #onChange = (app: string) => this.#changed(app)
@@ -39,10 +39,9 @@ export class Upkeep implements AsyncDisposable {
 
   /** Copies what has been asleep for long enough; called every few seconds. */
   sweep(): void {
-    const now = this.#context.now()
+    const now = performance.now()
     for (const [app, from] of this.#toCopy) {
-      // A clock that was set back must not hold a copy up.
-      if (from > now && from - now <= this.#context.config.copyAfter) continue
+      if (from > now) continue
       this.#toCopy.delete(app)
       this.#queue(app, 'copy_failed', () => this.#copy(app))
     }
@@ -72,7 +71,7 @@ export class Upkeep implements AsyncDisposable {
     const state = this.#apps.find(app)?.state
     if (state !== 'asleep' && state !== 'awake') return
     // Not put off by every sleep and wake, or an app that is never still would have no copy.
-    if (!this.#toCopy.has(app)) this.#toCopy.set(app, this.#context.now() + this.#context.config.copyAfter)
+    if (!this.#toCopy.has(app)) this.#toCopy.set(app, performance.now() + this.#context.config.copyAfter)
     if (state === 'awake' || this.#tidying.has(app)) return
     this.#tidying.add(app)
     this.#queue(app, 'upkeep_failed', async () => {
