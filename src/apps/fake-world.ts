@@ -129,6 +129,7 @@ export function releaseAlone(store: Store, release: Release): Next {
     release,
     image: release.image,
     size: 1,
+    flushed: Promise.resolve(),
     commit: () => store.promote(release),
     discard: async () => undefined,
   }

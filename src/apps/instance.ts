@@ -205,6 +205,7 @@ export class Instance implements Leasable, Keepable {
         this.#become('waking')
         await this.#admit(effectiveSettings(this.#context.config, app.settings, release.spec))
         const running = await wake(this.#context, trial)
+        await next.flushed
         next.commit()
         this.#settings = this.#readSettings()
         this.#backoff.forget()

@@ -7,6 +7,8 @@ export type Next = {
   image: string
   /** Bytes of all layers of that image. */
   size: number
+  /** Resolves once the image is on disk, which the app need not wait for to start. */
+  flushed: Promise<void>
   /** Makes it the app's, in one transaction of the store. */
   commit(): void
   /** It did not become ready: removes what was made for it. */

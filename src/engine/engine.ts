@@ -135,6 +135,12 @@ export interface LayerSource {
   open(id: DiffId): Readable
 }
 
+/** An image that was made of layers. */
+export type Assembled = Image & {
+  /** Resolves once its files are on disk; never rejects unheard. */
+  flushed: Promise<void>
+}
+
 export type Change = { path: string; kind: 'added' | 'changed' | 'deleted' }
 
 export type LogLine = {
@@ -235,15 +241,16 @@ export interface Engine {
   copyLayers(reference: string, sink: LayerSink): Promise<ImageManifest>
   /**
    * Makes an image of layers and a configuration under an immutable tag. Only layers that the engine has not in this
-   * place are read from the source.
+   * place are read from the source. The image is not to be relied on before {@link Assembled.flushed}.
    *
+   * @param options.present so many layers from the bottom are known to be on the engine, which saves asking for them
    * @throws {LayersMissing} neither the engine nor the source has one of the layers
    */
   assemble(
     manifest: ImageManifest,
-    options: { tag: string; labels: Labels },
+    options: { tag: string; labels: Labels; present?: number },
     source: LayerSource,
-  ): Promise<Image>
+  ): Promise<Assembled>
 
   /** What happens to containers of this host. Reconnects for ever until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>

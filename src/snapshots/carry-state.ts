@@ -65,7 +65,7 @@ export async function carryState(
     ? [await merged(context, target.layers, state, winners)]
     : state
   const manifest = { config: target.config, layers: [...target.layers, ...carried] }
-  const image = await engine.assemble(manifest, { tag, labels }, layers)
+  const image = await engine.assemble(manifest, { tag, labels, present: target.layers.length }, layers)
   const record = toSnapshot({ app, release, size: release.size }, image, {
     number,
     generation: app.generation + 1,
@@ -77,6 +77,7 @@ export async function carryState(
     release,
     image: tag,
     size: image.size,
+    flushed: image.flushed,
     commit: () => commit(record),
     discard: () => engine.removeImage(tag),
   }
@@ -99,6 +100,7 @@ export function without(release: Release, commit: (snapshot: undefined) => void)
     release,
     image: release.image,
     size: release.size,
+    flushed: Promise.resolve(),
     commit: () => commit(undefined),
     discard: async () => undefined,
   }

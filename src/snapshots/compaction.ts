@@ -110,7 +110,7 @@ async function mergeState(
     release: release.number,
   } as const
   const manifest = { config: stack.config, layers: [...stack.release, merged] }
-  const image = await engine.assemble(manifest, { tag, labels }, layers)
+  const image = await engine.assemble(manifest, { tag, labels, present: stack.release.length }, layers)
   step('compaction.assembled')
   try {
     const before = await Promise.all(stack.state.map(layer => layers.listing(layer)))
@@ -125,6 +125,7 @@ async function mergeState(
     await engine.removeImage(tag)
     return undefined
   }
+  await image.flushed
   step('compaction.checked')
   return { tag, image }
 }

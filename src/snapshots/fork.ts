@@ -27,6 +27,7 @@ export async function fork(context: Context, apps: Apps, point: Point, into: str
     const tag = releaseTag(store.hostId, into, 1)
     const labels: Labels = { host: store.hostId, role: 'release', app: into, generation: 0, release: 1 }
     const image = await repeat(context, app.name, release.image, { tag, labels })
+    await image.flushed
     step('fork.release')
     const copy: Release = { ...release, app: into, number: 1, createdAt: now(), image: tag, size: image.size }
     const state = snapshot && (await forkState(context, fresh, copy, snapshot))
@@ -58,6 +59,7 @@ async function forkState(
 ): Promise<Snapshot> {
   const { number, tag, labels } = nextSnapshotImage(context, into, release.number)
   const image = await repeat(context, snapshot.app, snapshot.image, { tag, labels })
+  await image.flushed
   const as = { number, generation: into.generation + 1, reason: 'fork', tag, at: context.now() } as const
   return toSnapshot({ app: into, release, size: release.size }, image, as)
 }

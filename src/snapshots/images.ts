@@ -1,7 +1,7 @@
 import type { Context } from '../apps/context.ts'
 import { snapshotTag } from '../apps/naming.ts'
 import { restoreImage } from '../apps/restore.ts'
-import { type Image, type ImageManifest, type Labels, LayersMissing, NotFound } from '../engine/engine.ts'
+import { type Assembled, type ImageManifest, type Labels, LayersMissing, NotFound } from '../engine/engine.ts'
 import { imageGone } from './problems.ts'
 
 type Needed = Pick<Context, 'engine' | 'store' | 'layers' | 'log' | 'step'>
@@ -30,7 +30,7 @@ export async function repeat(
   app: string,
   image: string,
   as: { tag: string; labels: Labels },
-): Promise<Image> {
+): Promise<Assembled> {
   const { engine, layers } = context
   const manifest = await manifestOf(context, app, image)
   try {

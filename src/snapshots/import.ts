@@ -40,6 +40,7 @@ export async function importApp(
     const tag = releaseTag(store.hostId, into, 1)
     const labels: Labels = { host: store.hostId, role: 'release', app: into, generation: 0, release: 1 }
     const image = await engine.assemble(app.release.image, { tag, labels }, layers)
+    await image.flushed
     const release: Release = {
       app: into,
       number: 1,
@@ -73,6 +74,7 @@ export async function importApp(
   async function importState(manifest: ImageManifest, release: Release) {
     const { number, tag, labels } = nextSnapshotImage(context, made, release.number)
     const image = await engine.assemble(manifest, { tag, labels }, layers)
+    await image.flushed
     const as = { number, generation: made.generation + 1, reason: 'import', tag, at: now() } as const
     return toSnapshot({ app: made, release, size: release.size }, image, as)
   }

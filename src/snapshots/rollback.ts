@@ -31,6 +31,7 @@ export async function backToSnapshot(
     release,
     image: tag,
     size: image.size,
+    flushed: image.flushed,
     commit: () => {
       step('rollback.started')
       store.rollBack(app.name, release.number, record)

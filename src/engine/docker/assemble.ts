@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type Docker from 'dockerode'
-import type { Image, ImageManifest, Labels, LayerSource } from '../engine.ts'
+import type { Assembled, ImageManifest, Labels, LayerSource } from '../engine.ts'
 import { LayersMissing } from '../engine.ts'
 import { flush } from './flush.ts'
 import * as images from './images.ts'
@@ -17,11 +17,11 @@ export async function assemble(
   docker: Docker,
   leavesOut: boolean,
   manifest: ImageManifest,
-  { tag, labels }: { tag: string; labels: Labels },
+  { tag, labels, present = manifest.layers.length }: { tag: string; labels: Labels; present?: number },
   source: LayerSource,
-): Promise<Image> {
+): Promise<Assembled> {
   const wanted = { manifest, labels: writeLabels(labels), tag }
-  await (leavesOut ? loadMissing(docker, wanted, source) : loadFrom(docker, wanted, 0, source))
+  await (leavesOut ? loadMissing(docker, wanted, present, source) : loadFrom(docker, wanted, 0, source))
   const image = await images.get(docker, tag)
   const wrong =
     image.layers.join() !== manifest.layers.join()
@@ -33,13 +33,14 @@ export async function assemble(
     await images.remove(docker, tag)
     throw new Error(`load of ${tag}: its ${wrong} are not the ones given`)
   }
-  await flush(docker, image.id)
-  return image
+  const flushed = flush(docker, image.id)
+  flushed.catch(() => undefined)
+  return { ...image, flushed }
 }
 
 /** Sends nothing but what the engine says it needs: it alone knows what it has at this moment. */
-async function loadMissing(docker: Docker, image: Load, source: LayerSource): Promise<void> {
-  let from = image.manifest.layers.length
+async function loadMissing(docker: Docker, image: Load, present: number, source: LayerSource): Promise<void> {
+  let from = present
   while (true) {
     try {
       return await loadFrom(docker, image, from, source)

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import {
+  type Assembled,
   type ContainerSpec,
   type Engine,
-  type Image,
   type ImageManifest,
   type Labels,
   type LayerSink,
@@ -111,9 +111,9 @@ export class DockerEngine implements Engine, AsyncDisposable {
 
   async assemble(
     manifest: ImageManifest,
-    options: { tag: string; labels: Labels },
+    options: { tag: string; labels: Labels; present?: number },
     source: LayerSource,
-  ): Promise<Image> {
+  ): Promise<Assembled> {
     return assemble(this.#docker, await this.#leavesLayersOut(), manifest, options, source)
   }
 
