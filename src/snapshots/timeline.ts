@@ -5,10 +5,12 @@ import { isAppName } from '../apps/naming.ts'
 import { unknownApp } from '../apps/problems.ts'
 import { restoreImage } from '../apps/restore.ts'
 import { NotFound } from '../engine/engine.ts'
+import { messageOf } from '../problem.ts'
 import { badName } from '../releases/bad-name.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
 import { prepareCarrying } from './carry-state.ts'
 import { type Changes, changesOf } from './changes.ts'
+import { forgetLayers } from './copies.ts'
 import { refuseIfFull } from './disk.ts'
 import { exportApp } from './export.ts'
 import { fork } from './fork.ts'
@@ -148,7 +150,15 @@ export class Timeline {
   async import(into: string, tar: Readable, signal: AbortSignal): Promise<void> {
     using _claim = this.#claimNew(into)
     await refuseIfFull(this.#context, into)
-    await importApp(this.#context, this.#apps, into, tar, signal)
+    try {
+      await importApp(this.#context, this.#apps, into, tar, signal)
+    } catch (error) {
+      // Nothing names the layers that it had brought.
+      await forgetLayers(this.#context).catch(again =>
+        this.#context.log.warn('layers_not_removed', { app: into, error: messageOf(again) }),
+      )
+      throw error
+    }
   }
 
   #current(app: App): Snapshot | undefined {
@@ -182,9 +192,7 @@ export class Timeline {
 
   #claimNew(name: string): Disposable {
     if (!isAppName(name)) throw badName(name)
-    const claim = this.#claim(name)
-    if (!this.#context.store.app(name)) return claim
-    claim[Symbol.dispose]()
-    throw appExists(name)
+    if (this.#context.store.app(name)) throw appExists(name)
+    return this.#claim(name)
   }
 }
