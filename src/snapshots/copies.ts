@@ -9,13 +9,16 @@ import { changesOf } from './changes.ts'
 export async function copyImages(context: Context, app: string): Promise<void> {
   const { store, engine, layers, step } = context
   const copied = store.copies()
-  for (const { image } of [...store.releases(app), ...store.snapshots(app)]) {
+  const named = () => [...store.releases(app), ...store.snapshots(app)]
+  for (const { image, createdAt } of named()) {
     if (copied.has(image)) continue
     try {
       using _kept = layers.retain()
       const { labels } = await engine.image(image)
       const manifest = await engine.copyLayers(image, layers)
       step('copy.layers')
+      // It may have gone meanwhile, and its name may be another's by now: that one would be taken for copied.
+      if (!named().some(one => one.image === image && one.createdAt === createdAt)) continue
       store.addCopy(image, { manifest, labels })
       step('copy.recorded')
     } catch (error) {

@@ -69,6 +69,7 @@ export class Upkeep implements AsyncDisposable {
 
   #changed(app: string): void {
     const state = this.#apps.find(app)?.state
+    if (state === undefined) this.#gone(app)
     if (state !== 'asleep' && state !== 'awake') return
     // Not put off by every sleep and wake, or an app that is never still would have no copy.
     if (!this.#toCopy.has(app)) this.#toCopy.set(app, performance.now() + this.#context.config.copyAfter)
@@ -78,6 +79,14 @@ export class Upkeep implements AsyncDisposable {
       this.#tidying.delete(app)
       await this.#tidy(app)
     })
+  }
+
+  /** What a deleted app wrote is not kept in the data folder either. */
+  #gone(app: string): void {
+    if (this.#ended) return
+    void this.#line(() => forgetLayers(this.#context)).catch(error =>
+      this.#context.log.warn('layers_not_removed', { app, error: messageOf(error) }),
+    )
   }
 
   #queue(app: string, failure: string, work: () => Promise<void>): void {
