@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../problem.ts'
-import { isAtLeast, ping } from '../setup/engine/probe.ts'
+import { comparesFiles, isAtLeast, ping } from '../setup/engine/probe.ts'
 import { Client } from './client.ts'
 import { startHost } from './invocation.ts'
 import { dataFolders } from './target.ts'
@@ -58,6 +58,11 @@ async function checkEngine(env: NodeJS.ProcessEnv): Promise<Verdict> {
       const { version, api } = await ping(address, ENGINE_LIMIT_MS, env)
       if (!isAtLeast(api, ENGINE_API))
         return failed(`Docker ${version} at ${address} is too old: 20.10 or newer is needed`)
+      if (await comparesFiles(address, ENGINE_LIMIT_MS, env)) {
+        return failed(
+          `Docker ${version} at ${address} compares times and sizes to find what an app wrote ("Native Overlay Diff: false" in \`docker info\`), and so can lose a file written twice within a second: put its data on a file system of which overlayfs can use all, or load the overlay module with redirect_dir=off metacopy=off`,
+        )
+      }
       return ok(`Docker ${version} at ${address.replace(/^unix:\/\//, '')}`)
     } catch (error) {
       problems.push(`${address}: ${messageOf(error)}`)
@@ -97,7 +102,7 @@ function checkData(folder: string): Verdict {
   return open.length === 0 ? ok(folder) : failed(`other users can read it: chmod go= ${open.join(' ')}`)
 }
 
-const PRIVATE = ['admin-token', 'dormice.db', 'dormice.db-wal']
+const PRIVATE = ['admin-token', 'key', 'dormice.db', 'dormice.db-wal', 'layers']
 
 function isOpen(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0

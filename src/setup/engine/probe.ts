@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 /** What an engine says about itself. */
 export type Answer = {
@@ -17,29 +18,48 @@ export type Answer = {
  * @throws Error with the system's `code` (e.g. `ENOENT`, `ECONNREFUSED`, `EACCES`) when there is no
  *   answer, a `TypeError` when the address is none of `unix://`, `tcp://`, `http://`, `https://`.
  */
-export function ping(
+export async function ping(address: string, timeout: number, env: Environment = {}): Promise<Answer> {
+  const { headers } = await get('/_ping', address, timeout, env)
+  const api = headers['api-version']
+  if (typeof api !== 'string') throw new Error('it is no container engine')
+  return { api, version: /\/([\d.]+)/.exec(String(headers['server'] ?? ''))?.[1] ?? '' }
+}
+
+/**
+ * Whether the engine finds what a container changed by comparing times and sizes of all files, which misses a file
+ * that is written twice within a second and keeps its size. Throws as {@link ping} does.
+ */
+export async function comparesFiles(
   address: string,
   timeout: number,
-  env: Readonly<Record<string, string | undefined>> = {},
-): Promise<Answer> {
+  env: Environment = {},
+): Promise<boolean> {
+  const { body } = await get('/info', address, timeout, env)
+  const info: { DriverStatus?: [name: string, value: string][] | null } = JSON.parse(body)
+  return (info.DriverStatus ?? []).some(
+    ([name, value]) => name === 'Native Overlay Diff' && value === 'false',
+  )
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+function get(
+  path: string,
+  address: string,
+  timeout: number,
+  env: Environment,
+): Promise<{ headers: IncomingHttpHeaders; body: string }> {
   const { secure, options } = target(address, env)
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
-    const request = (secure ? httpsRequest : httpRequest)({
-      ...options,
-      path: '/_ping',
-      signal,
-      agent: false,
-    })
-    request.on('error', error =>
-      reject(signal.aborted ? new Error(`no answer within ${timeout / 1000} s`, { cause: error }) : error),
-    )
+    const request = (secure ? httpsRequest : httpRequest)({ ...options, path, signal, agent: false })
+    const failed = (error: Error) =>
+      reject(signal.aborted ? new Error(`no answer within ${timeout / 1000} s`, { cause: error }) : error)
+    request.on('error', failed)
     request.on('response', response => {
-      response.resume()
-      const api = response.headers['api-version']
-      if (response.statusCode !== 200) reject(new Error(`it answered with status ${response.statusCode}`))
-      else if (typeof api !== 'string') reject(new Error('it is no container engine'))
-      else resolve({ api, version: /\/([\d.]+)/.exec(String(response.headers['server'] ?? ''))?.[1] ?? '' })
+      const { headers, statusCode } = response
+      if (statusCode !== 200) reject(new Error(`it answered with status ${statusCode}`))
+      text(response).then(body => resolve({ headers, body }), failed)
     })
     request.end()
   })
@@ -48,7 +68,7 @@ export function ping(
 /** How to reach an address; TLS as the docker client does it, by `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`. */
 function target(
   address: string,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): { secure: boolean; options: RequestOptions & { ca?: Buffer; cert?: Buffer; key?: Buffer } } {
   if (address.startsWith('unix://')) return { secure: false, options: { socketPath: address.slice(7) } }
   const { protocol, hostname, port } = new URL(address)
