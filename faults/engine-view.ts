@@ -16,12 +16,12 @@ export class EngineView {
 
   /** This host's containers, in any state. */
   containers(): Promise<Docker.ContainerInfo[]> {
-    return this.docker.listContainers({ all: true, filters: { label: [this.#label] } })
+    return this.docker.listContainers({ all: true, filters: { label: [this.label] } })
   }
 
   /** This host's images; those that others are built on are not listed for themselves. */
   images(): Promise<Docker.ImageInfo[]> {
-    return this.docker.listImages({ filters: { label: [this.#label] } })
+    return this.docker.listImages({ filters: { label: [this.label] } })
   }
 
   /** Removes the app's container, as somebody with a shell might; false when it has none. */
@@ -102,7 +102,7 @@ export class EngineView {
   /** Removes everything of this host from the engine, by label. */
   async removeAll(): Promise<void> {
     try {
-      this.#label
+      this.label
     } catch {
       // It never had a database, so it made nothing.
       return
@@ -124,11 +124,12 @@ export class EngineView {
             )) || removed
       }
     }
-    const { Volumes } = await this.docker.listVolumes({ filters: { label: [this.#label] } })
+    const { Volumes } = await this.docker.listVolumes({ filters: { label: [this.label] } })
     for (const { Name } of Volumes ?? []) await this.docker.getVolume(Name).remove().catch(ignoreMissing)
   }
 
-  get #label(): string {
+  /** Filter of what is this host's; it has started once. */
+  get label(): string {
     this.#host ??= this.#read(
       database =>
         (database.prepare("select value from meta where key = 'host'").get() as { value: string }).value,

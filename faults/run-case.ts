@@ -3,6 +3,7 @@ import { messageOf } from '../src/problem.ts'
 import type { Case } from './cases.ts'
 import { FaultyHost } from './faulty-host.ts'
 import { Refused, Stuck } from './inspection.ts'
+import { InstanceWatch } from './instance-watch.ts'
 import { attempt, exercise, rehearse, settle, tidy, untilDead, Violation } from './play.ts'
 import type { Scenario } from './scenarios.ts'
 import type { WarmLayers } from './warm-layers.ts'
@@ -60,6 +61,7 @@ export async function runCase(
   try {
     if (scenario.warm) await warm.give(host)
     await host.boot()
+    using watch = await InstanceWatch.begin(host.engine)
     const before = await rehearse(host, {}, scenario.prepare)
     signal.throwIfAborted()
     await host.order({ step, nth: 1, action: 'kill' })
@@ -71,6 +73,7 @@ export async function runCase(
       throw new Stuck(`the step was not reached: ${how}; reached were ${host.steps.slice(-12).join(', ')}`)
     }
     await recover(host, result, before, scenario, again)
+    if (watch.doubles.length > 0) throw new Violation('leaked', watch.doubles)
   } catch (error) {
     if (signal.aborted) throw error
     note(result, error)

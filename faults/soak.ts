@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { names, type Plan, plan } from './commands.ts'
 import { FaultyHost } from './faulty-host.ts'
+import { InstanceWatch } from './instance-watch.ts'
+import { Violation } from './play.ts'
 import { SoakRun, type Tally } from './soak-run.ts'
 import { WarmLayers } from './warm-layers.ts'
 
@@ -69,12 +71,14 @@ export async function soak({ seed, minutes, path, signal, say }: SoakOptions): P
     try {
       await warm.give(host)
       await host.boot()
+      using watch = await InstanceWatch.begin(host.engine)
       for (const app of names.slice(0, 2)) {
         await run.follow({ what: 'calm', wish: { do: 'deploy', app, version: 1, fresh: false } })
       }
       const guarded = [...commands].map(command => guard(command, stop))
       await fc.asyncModelRun(() => ({ model: {}, real: run }), guarded)
       await run.finish()
+      if (watch.doubles.length > 0) throw new Violation('leaked', watch.doubles)
     } catch (error) {
       if (stop.aborted) return
       last = { history: [...run.history], log: host.log.slice(-40) }
