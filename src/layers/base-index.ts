@@ -1,21 +1,30 @@
-import type { Entry, Listing } from './listing.ts'
-import { type Folder, type Leaf, Overlay, partsOf, plainFolder, sortedChildren } from './overlay.ts'
+import { type Entry, type Listing, weightOf } from './listing.ts'
+import { type Folder, type Leaf, Overlay, partsOf, plainFolder } from './overlay.ts'
+import { inPortions } from './portions.ts'
 
 /** What there is after some layers, all that the layers on top of them can see of it. */
 export class BaseIndex {
   /** Has no whiteouts, and an entry for every folder but the root. */
   readonly root: Folder
+  /** Roughly the bytes of memory that it takes. */
+  readonly weight: number
 
-  private constructor(root: Folder) {
+  private constructor(root: Folder, weight: number) {
     this.root = root
+    this.weight = weight
   }
 
   /** Of layers, bottom first. */
-  static of(listings: readonly Listing[]): BaseIndex {
+  static of(listings: readonly Listing[]): Promise<BaseIndex> {
+    return inPortions(BaseIndex.#of(listings))
+  }
+
+  static *#of(listings: readonly Listing[]): Generator<void, BaseIndex> {
     const overlay = new Overlay()
-    for (const listing of listings) overlay.apply(listing)
-    settle(overlay.root, '')
-    return new BaseIndex(overlay.root)
+    for (const listing of listings) yield* overlay.apply(listing)
+    yield* settle(overlay.root, '')
+    const weight = listings.reduce((sum, listing) => sum + weightOf(listing), 0)
+    return new BaseIndex(overlay.root, weight)
   }
 
   /** What is at a path; a hard link gives the entry of the name that its layer has first. */
@@ -30,7 +39,7 @@ export class BaseIndex {
     return node
   }
 
-  /** All there is, by path, parents first. */
+  /** All there is, parents first. */
   *entries(): Generator<[path: string, node: Leaf | Folder], void> {
     yield* entriesIn(this.root, '')
   }
@@ -44,7 +53,7 @@ export function childIn(node: Leaf | Folder | undefined, name: string): Leaf | F
 }
 
 function* entriesIn(folder: Folder, path: string): Generator<[path: string, node: Leaf | Folder], void> {
-  for (const [name, child] of sortedChildren(folder)) {
+  for (const [name, child] of folder.children) {
     if (child.kind === 'whiteout') continue
     const at = path ? `${path}/${name}` : name
     yield [at, child]
@@ -53,10 +62,11 @@ function* entriesIn(folder: Folder, path: string): Generator<[path: string, node
 }
 
 /** Removes what only hides: nothing lies below a base. */
-function settle(folder: Folder, path: string): void {
+function* settle(folder: Folder, path: string): Generator<void, void> {
   for (const [name, child] of folder.children) {
+    yield
     const at = path ? `${path}/${name}` : name
-    if (child.kind === 'folder') settle(child, at)
+    if (child.kind === 'folder') yield* settle(child, at)
     const isGone = child.kind === 'whiteout' || (child.kind === 'folder' && !child.exists)
     if (isGone) folder.children.delete(name)
     else if (child.kind === 'folder') child.entry ??= plainFolder(at)

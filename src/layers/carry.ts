@@ -4,6 +4,7 @@ import type { Listing } from './listing.ts'
 import { combine } from './merge.ts'
 import { type Folder, type Node, newFolder, Overlay, partsOf, plainFolder } from './overlay.ts'
 import type { LayerReader } from './pack.ts'
+import { inPortions } from './portions.ts'
 
 /**
  * The tar of {@link merge} for layers that move onto another base, in which some paths win: at those the base's own
@@ -19,8 +20,11 @@ export function carry(
   base: BaseIndex,
   winners: ReadonlySet<string>,
 ): Readable {
-  return combine(layers, base, overlay => {
-    for (const winner of winners) reveal(overlay, base, winner)
+  return combine(layers, base, function* (overlay) {
+    for (const winner of winners) {
+      reveal(overlay, base, winner)
+      yield
+    }
   })
 }
 
@@ -28,10 +32,15 @@ export function carry(
  * Whether layers have anything at a winner's path or hide it: if not, they can be put on another base just as they
  * are, to the same effect as {@link carry}.
  */
-export function isTouched(layers: readonly Listing[], winners: ReadonlySet<string>): boolean {
+export function isTouched(layers: readonly Listing[], winners: ReadonlySet<string>): Promise<boolean> {
+  return inPortions(touched(layers, winners))
+}
+
+function* touched(layers: readonly Listing[], winners: ReadonlySet<string>): Generator<void, boolean> {
   const overlay = new Overlay()
-  for (const layer of layers) overlay.apply(layer)
+  for (const layer of layers) yield* overlay.apply(layer)
   for (const winner of winners) {
+    yield
     let node: Node | undefined = overlay.root
     for (const part of partsOf(winner)) {
       if (node?.kind !== 'folder') break

@@ -2,6 +2,7 @@ import type { BaseIndex } from './base-index.ts'
 import { type EntryDifference, entryDifference } from './entry-difference.ts'
 import { type Entry, LayerInvalid, type Listing } from './listing.ts'
 import { plainFolder } from './overlay.ts'
+import { inPortions } from './portions.ts'
 
 /** How a path differs in a union from what it has to be. */
 export type UnionDifference = 'missing' | 'extra' | 'hard links' | EntryDifference
@@ -35,34 +36,54 @@ type Union = Map<string, Seen>
  * @throws {UnionDiffers} naming the first path that differs
  * @throws {LayerInvalid} a hard link names nothing
  */
-export function checkUnion(
+export async function checkUnion(
   base: BaseIndex,
   before: readonly Listing[],
   after: readonly Listing[],
   winners: ReadonlySet<string> = new Set(),
-): void {
-  const below = unionOf(base)
-  const wanted = new Map(below)
-  for (const listing of before) apply(wanted, listing)
-  if (winners.size > 0) showWinners(wanted, below, winners)
-  const found = new Map(below)
-  for (const listing of after) apply(found, listing)
-  compare(wanted, found)
+): Promise<void> {
+  await inPortions(check(base, before, after, winners))
 }
 
-function unionOf(base: BaseIndex): Union {
+function* check(
+  base: BaseIndex,
+  before: readonly Listing[],
+  after: readonly Listing[],
+  winners: ReadonlySet<string>,
+): Generator<void, void> {
+  const below = yield* unionOf(base)
+  const wanted = yield* copied(below)
+  for (const listing of before) yield* apply(wanted, listing)
+  if (winners.size > 0) yield* showWinners(wanted, below, winners)
+  const found = yield* copied(below)
+  for (const listing of after) yield* apply(found, listing)
+  yield* compare(wanted, found)
+}
+
+function* copied(union: Union): Generator<void, Union> {
+  const copy: Union = new Map()
+  for (const [path, seen] of union) {
+    copy.set(path, seen)
+    yield
+  }
+  return copy
+}
+
+function* unionOf(base: BaseIndex): Generator<void, Union> {
   const union: Union = new Map()
   for (const [path, node] of base.entries()) {
+    yield
     if (node.kind === 'leaf') union.set(path, { entry: node.inode.entry, file: node.inode })
     else union.set(path, { entry: node.entry ?? plainFolder(path), file: node })
   }
   return union
 }
 
-function apply(union: Union, listing: Listing): void {
-  hide(union, listing)
+function* apply(union: Union, listing: Listing): Generator<void, void> {
+  yield* hide(union, listing)
   const own = new Map<string, Seen>()
   for (const entry of listing) {
+    yield
     if (entry.type === 'whiteout' || entry.type === 'opaque') continue
     for (const folder of foldersAbove(entry.path)) {
       if (union.get(folder)?.entry.type === 'directory') continue
@@ -76,15 +97,17 @@ function apply(union: Union, listing: Listing): void {
 }
 
 /** Takes away what the layer hides: by whiteouts and markers, or by having something else than a folder. */
-function hide(union: Union, listing: Listing): void {
+function* hide(union: Union, listing: Listing): Generator<void, void> {
   const gone = new Set<string>()
   const emptied = new Set<string>()
   for (const { type, path } of listing) {
+    yield
     if (type === 'whiteout') gone.add(path)
     else if (type !== 'directory') emptied.add(path)
   }
   if (gone.size === 0 && emptied.size === 0) return
   for (const path of union.keys()) {
+    yield
     const above = foldersAbove(path)
     const isHidden =
       gone.has(path) || emptied.has('') || above.some(folder => gone.has(folder) || emptied.has(folder))
@@ -92,9 +115,10 @@ function hide(union: Union, listing: Listing): void {
   }
 }
 
-function showWinners(union: Union, below: Union, winners: ReadonlySet<string>): void {
+function* showWinners(union: Union, below: Union, winners: ReadonlySet<string>): Generator<void, void> {
   const emptied = new Set<string>()
   for (const winner of winners) {
+    yield
     const seen = below.get(winner)
     if (!seen) continue
     if (seen.entry.type !== 'directory') emptied.add(winner)
@@ -105,6 +129,7 @@ function showWinners(union: Union, below: Union, winners: ReadonlySet<string>): 
     union.set(winner, seen)
   }
   for (const path of union.keys()) {
+    yield
     if (foldersAbove(path).some(folder => emptied.has(folder))) union.delete(path)
   }
 }
@@ -118,27 +143,37 @@ function foldersAbove(path: string): string[] {
   return folders
 }
 
-function compare(wanted: Union, found: Union): void {
-  const paths = [...new Set([...wanted.keys(), ...found.keys()])].sort()
-  const firstOfWanted = firstNames(wanted, paths)
-  const firstOfFound = firstNames(found, paths)
-  for (const path of paths) {
-    const [want, have] = [wanted.get(path), found.get(path)]
-    if (!have) throw new UnionDiffers(path, 'missing')
-    if (!want) throw new UnionDiffers(path, 'extra')
-    const difference = want.file === have.file ? undefined : entryDifference(want.entry, have.entry)
-    if (difference) throw new UnionDiffers(path, difference)
-    if (firstOfWanted.get(want.file) !== firstOfFound.get(have.file))
-      throw new UnionDiffers(path, 'hard links')
+function* compare(wanted: Union, found: Union): Generator<void, void> {
+  const firstOfWanted = new Map<object, string>()
+  const firstOfFound = new Map<object, string>()
+  let differs: UnionDiffers | undefined
+  const differ = (path: string, difference: UnionDifference) => {
+    if (!differs || path < differs.path) differs = new UnionDiffers(path, difference)
   }
+  for (const [path, want] of wanted) {
+    yield
+    const have = found.get(path)
+    if (!have) {
+      differ(path, 'missing')
+      continue
+    }
+    const difference = want.file === have.file ? undefined : entryDifference(want.entry, have.entry)
+    if (difference) differ(path, difference)
+    // The same in both for all paths only if the same paths are linked.
+    else if (firstName(firstOfWanted, want, path) !== firstName(firstOfFound, have, path))
+      differ(path, 'hard links')
+  }
+  for (const path of found.keys()) {
+    yield
+    if (!wanted.has(path)) differ(path, 'extra')
+  }
+  if (differs) throw differs
 }
 
-/** The first name of every file: equal in two unions for all paths only if the same paths are linked. */
-function firstNames(union: Union, paths: readonly string[]): Map<object, string> {
-  const names = new Map<object, string>()
-  for (const path of paths) {
-    const file = union.get(path)?.file
-    if (file && !names.has(file)) names.set(file, path)
-  }
-  return names
+/** The name that a file was met by first. */
+function firstName(names: Map<object, string>, { file }: Seen, path: string): string {
+  const known = names.get(file)
+  if (known !== undefined) return known
+  names.set(file, path)
+  return path
 }

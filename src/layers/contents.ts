@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Entry, entryOf, LayerInvalid } from './listing.ts'
+import { type Entry, entryOf, entryWeight, LayerInvalid } from './listing.ts'
 import { TarReader } from './tar-reader.ts'
 
 /** Parts of a layer's tar: an entry, then the bytes of its content, then its end with the content's SHA-256. */
@@ -45,10 +45,14 @@ export class LayerContents {
   }
 }
 
+/** Bytes of memory that a listing may take, roughly: half a million entries. A tar of zeros' worth is soon sent. */
+const MAX_WEIGHT = 256 * 1024 * 1024
+
 /** Makes a layer's listing while its tar's bytes pass. */
 export class Lister {
   readonly #contents = new LayerContents()
   readonly #entries: Entry[] = []
+  #weight = 0
 
   /** @throws {LayerInvalid} */
   push(chunk: Buffer): void {
@@ -56,6 +60,12 @@ export class Lister {
       if (part.kind !== 'end') continue
       if (part.sha256) part.entry.sha256 = part.sha256
       this.#entries.push(part.entry)
+      this.#weight += entryWeight(part.entry)
+      if (this.#weight > MAX_WEIGHT) {
+        throw new LayerInvalid(
+          `The layer has too many entries: ${this.#entries.length} take too much memory.`,
+        )
+      }
     }
   }
 

@@ -12,28 +12,32 @@ export type Difference = {
 }
 
 /**
+ * By steps; see `portions.ts`.
+ *
  * @throws {LayerInvalid} a hard link's target is not in its layer: its content is not known
  */
-export function differenceOf(overlay: Overlay, base: BaseIndex): Difference {
+export function* differenceOf(overlay: Overlay, base: BaseIndex): Generator<void, Difference> {
   const difference: Difference = { folders: [], whiteouts: [], names: new Map() }
   if (overlay.root.opaque && base.root.children.size > 0) difference.folders.push(hiding('opaque', ''))
-  addChildren(difference, overlay.root, '', overlay.root.opaque ? undefined : base.root)
+  yield* addChildren(difference, overlay.root, '', overlay.root.opaque ? undefined : base.root)
   return difference
 }
 
 /** `below`: the base's folder that shows through. Says whether there was anything to add. */
-function addChildren(
+function* addChildren(
   difference: Difference,
   folder: Folder,
   path: string,
   below: Folder | undefined,
-): boolean {
+): Generator<void, boolean> {
   let added = false
-  for (const [name, child] of sortedChildren(folder)) {
+  for (const [name, child] of yield* sortedChildren(folder)) {
+    yield
     const at = path ? `${path}/${name}` : name
     const hidden = childIn(below, name)
     if (child.kind === 'folder') {
-      added = addFolder(difference, child, at, hidden?.kind === 'folder' ? hidden : undefined) || added
+      const shown = hidden?.kind === 'folder' ? hidden : undefined
+      added = (yield* addFolder(difference, child, at, shown)) || added
     } else if (child.kind === 'leaf') {
       addName(difference, child.inode, at)
       added = true
@@ -45,12 +49,17 @@ function addChildren(
   return added
 }
 
-function addFolder(difference: Difference, folder: Folder, path: string, below: Folder | undefined): boolean {
+function* addFolder(
+  difference: Difference,
+  folder: Folder,
+  path: string,
+  below: Folder | undefined,
+): Generator<void, boolean> {
   const { folders } = difference
   const hides = folder.opaque && below !== undefined
   folders.push({ ...(folder.entry ?? below?.entry ?? plainFolder(path)), path })
   if (hides) folders.push(hiding('opaque', path))
-  const hasMore = addChildren(difference, folder, path, folder.opaque ? undefined : below)
+  const hasMore = yield* addChildren(difference, folder, path, folder.opaque ? undefined : below)
   const isNeeded = folder.entry !== undefined || hides || hasMore || (folder.exists && !below)
   // Then nothing came after it.
   if (!isNeeded) folders.pop()

@@ -9,8 +9,8 @@ import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import type { DiffId, LayerSink, LayerSource } from '../engine/engine.ts'
 import { Lister } from './contents.ts'
-import { type Entry, LayerInvalid, type Listing } from './listing.ts'
-import { encodeListing, readListing, weightOf } from './listing-file.ts'
+import { type Entry, LayerInvalid, type Listing, weightOf } from './listing.ts'
+import { readListing, writeListing } from './listing-file.ts'
 import type { LayerReader } from './pack.ts'
 
 /** While held, layers are not removed; see {@link LayerStore.retain}. */
@@ -195,7 +195,7 @@ export class LayerStore implements LayerSink, LayerSource {
 
   async #writeListing(part: string, listing: Listing): Promise<void> {
     await using file = await open(part + LISTING + PART, 'wx', 0o600)
-    await file.writeFile(await encodeListing(listing))
+    await writeListing(file, listing)
     await file.sync()
   }
 

@@ -46,6 +46,21 @@ export type Entry = {
 /** A layer's entries in the order of its tar, without contents. */
 export type Listing = readonly Entry[]
 
+/** Characters of a path, or of what a symlink holds: more than Linux takes in one call, so no engine made it. */
+const MAX_PATH = 4096
+
+/** Roughly the bytes of memory that a listing takes. */
+export function weightOf(listing: Listing): number {
+  return listing.reduce((sum, entry) => sum + entryWeight(entry), 320)
+}
+
+/** Roughly the bytes of memory that an entry takes. */
+export function entryWeight({ path, linkname, xattrs }: Entry): number {
+  let weight = 320 + path.length + linkname.length
+  for (const key in xattrs) weight += 64 + key.length + (xattrs[key]?.length ?? 0)
+  return weight
+}
+
 const WHITEOUT = '.wh.'
 const AUFS = '.wh..wh.'
 const OPAQUE = '.wh..wh..opq'
@@ -83,7 +98,10 @@ function live(path: string, type: EntryType, header: TarHeader): Entry | undefin
   const { mode, uid, gid, mtime, xattrs, device } = header
   const entry: Entry = { path, type, mode, uid, gid, mtime, size: 0, linkname: '' }
   if (type === 'file') entry.size = header.size
-  if (type === 'symlink') entry.linkname = header.linkname
+  if (type === 'symlink') {
+    if (header.linkname.length > MAX_PATH) throw new LayerInvalid(`The symlink "${path}" is too long.`)
+    entry.linkname = header.linkname
+  }
   if (type === 'link') {
     entry.linkname = normalise(header.linkname)
     if (!entry.linkname) throw new LayerInvalid(`The hard link "${path}" names nothing.`)
@@ -125,6 +143,7 @@ export function split(path: string): [folder: string, name: string] {
 }
 
 function normalise(name: string): string {
+  if (name.length > MAX_PATH) throw new LayerInvalid(`A path in the layer has ${name.length} characters.`)
   if (name.includes('\0')) throw new LayerInvalid('A path in the layer has a zero byte.')
   const parts = name.split('/').filter(part => part !== '' && part !== '.')
   if (parts.includes('..')) throw new LayerInvalid(`The path "${name}" leads out of the layer.`)

@@ -16,16 +16,16 @@ const RUNS = { numRuns: 1000 }
 const indexOf = (base: readonly Sample[][]) => BaseIndex.of(base.map(layer => layerOf(layer).list))
 
 async function merged(base: readonly Sample[][], layers: readonly Sample[][]): Promise<Listing> {
-  return layerOfTar(await bytesIn(merge(layers.map(layerOf), indexOf(base)))).list
+  return layerOfTar(await bytesIn(merge(layers.map(layerOf), await indexOf(base)))).list
 }
 
 /** What is seen with the layers on the base. */
 const seen = (base: readonly Sample[][], layers: readonly Listing[]) =>
   ModelDisk.of([...base, ...layers]).dump()
 
-function accepts(base: BaseIndex, before: readonly Listing[], after: Listing): boolean {
+async function accepts(base: BaseIndex, before: readonly Listing[], after: Listing): Promise<boolean> {
   try {
-    checkUnion(base, before, [after])
+    await checkUnion(base, before, [after])
     return true
   } catch (error) {
     if (error instanceof UnionDiffers) return false
@@ -38,7 +38,7 @@ test('any layers merged into one show what they showed, and the check agrees', a
     fc.asyncProperty(randomStack, async ({ base, layers }) => {
       const result = await merged(base, layers)
       assert.deepEqual(seen(base, [result]), seen(base, layers))
-      checkUnion(indexOf(base), layers, [result])
+      await checkUnion(await indexOf(base), layers, [result])
     }),
     RUNS,
   )
@@ -47,13 +47,13 @@ test('any layers merged into one show what they showed, and the check agrees', a
 test('a merged layer hides nothing in vain, and merging it again changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(randomStack, async ({ base, layers }) => {
-      const tar = await bytesIn(merge(layers.map(layerOf), indexOf(base)))
+      const tar = await bytesIn(merge(layers.map(layerOf), await indexOf(base)))
       const { list } = layerOfTar(tar)
       const wanted = seen(base, layers)
       for (const marker of list.filter(({ type }) => type === 'whiteout')) {
         assert.notDeepEqual(seen(base, [list.filter(entry => entry !== marker)]), wanted, marker.path)
       }
-      assert.deepEqual(await bytesIn(merge([layerOfTar(tar)], indexOf(base))), tar)
+      assert.deepEqual(await bytesIn(merge([layerOfTar(tar)], await indexOf(base))), tar)
     }),
     RUNS,
   )
@@ -118,7 +118,7 @@ test('the check rejects a mutated result exactly when something else is to be se
       const other = mutated(result, change)
       fc.pre(isSound(other))
       const isSame = isEqual(seen(base, [other]), seen(base, layers))
-      assert.equal(accepts(indexOf(base), layers, other), isSame)
+      assert.equal(await accepts(await indexOf(base), layers, other), isSame)
       outcomes[isSame ? 'accepted' : 'rejected']++
     }),
     { numRuns: 1500 },
@@ -136,25 +136,25 @@ test('layers carried to another base show that base at each winner and what they
     fc.asyncProperty(randomStack, winners, async ({ base, layers }, paths) => {
       const below = ModelDisk.of(base)
       const won = new Set(paths.filter(path => below.has(path)))
-      const index = indexOf(base)
+      const index = await indexOf(base)
       const result = layerOfTar(await bytesIn(carry(layers.map(layerOf), index, won))).list
       const wanted = below.fork()
       for (const layer of layers) wanted.apply(layer)
       for (const winner of won) wanted.show(winner, below)
       assert.deepEqual(seen(base, [result]), wanted.dump())
-      checkUnion(index, layers, [result], won)
+      await checkUnion(index, layers, [result], won)
       // What the winners do not touch needs no carrying.
-      if (!isTouched(layers, won)) assert.deepEqual(seen(base, layers), wanted.dump())
+      if (!(await isTouched(layers, won))) assert.deepEqual(seen(base, layers), wanted.dump())
     }),
     RUNS,
   )
 })
 
-test('the changes of a layer are what was not seen before, is seen no more, or is seen otherwise', () => {
-  fc.assert(
-    fc.property(fc.array(randomLayer, { maxLength: 3 }), randomLayer, (base, layer) => {
+test('the changes of a layer are what was not seen before, is seen no more, or is seen otherwise', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(randomLayer, { maxLength: 3 }), randomLayer, async (base, layer) => {
       const [was, is] = [seen(base, []), seen(base, [layer])]
-      const changes = changesOf(layer, indexOf(base))
+      const changes = await changesOf(layer, await indexOf(base))
       const byPath = new Map(changes.map(({ path, kind }) => [path, kind]))
       assert.equal(byPath.size, changes.length)
       assert.deepEqual(

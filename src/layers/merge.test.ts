@@ -29,7 +29,7 @@ const BASE = [
   file('f', 'f'),
 ]
 const indexOf = (...layers: Sample[][]) => BaseIndex.of(layers.map(layer => layerOf(layer).list))
-const base = indexOf(BASE)
+const base = await indexOf(BASE)
 
 async function listed(tar: AsyncIterable<unknown>): Promise<Entry[]> {
   return [...layerOfTar(await bytesIn(tar)).list]
@@ -137,7 +137,7 @@ for (const [rule, { layers, to }] of Object.entries(merges)) {
   test(rule, async () => {
     const result = await merged(...layers)
     assert.deepEqual(brief(result), to)
-    checkUnion(base, layers, [result])
+    await checkUnion(base, layers, [result])
   })
 }
 
@@ -218,11 +218,11 @@ for (const [rule, { winners, layers, to }] of Object.entries(carries)) {
   test(rule, async () => {
     const result = await carried(winners, ...layers)
     assert.deepEqual(brief(result), to)
-    checkUnion(base, layers, [result], new Set(winners))
+    await checkUnion(base, layers, [result], new Set(winners))
   })
 }
 
-test('the check names the first path that differs, and how', () => {
+test('the check names the first path that differs, and how', async () => {
   const before = [[folder('m'), file('m/a', 'a'), file('m/b', 'b'), link('m/c', 'm/b'), whiteout('f')]]
   const [m, a, b, c, f] = before[0] as [Sample, Sample, Sample, Sample, Sample]
   const cases: [Sample[], path: string, difference: string][] = [
@@ -238,21 +238,21 @@ test('the check names the first path that differs, and how', () => {
     [[m, { ...a, xattrs: { 'user.x': '' } }, b, c, f], 'm/a', 'extended attributes'],
     [[m, a, b, file('m/c', 'b'), f], 'm/c', 'hard links'],
   ]
-  checkUnion(base, before, before)
+  await checkUnion(base, before, before)
   for (const [after, path, difference] of cases) {
-    assert.throws(() => checkUnion(base, before, [after]), { name: 'UnionDiffers', path, difference })
+    await assert.rejects(checkUnion(base, before, [after]), { name: 'UnionDiffers', path, difference })
   }
   const opened = [folder('d'), file('d/n')]
-  assert.throws(() => checkUnion(base, [[...opened, opaque('d')]], [opened]), {
+  await assert.rejects(checkUnion(base, [[...opened, opaque('d')]], [opened]), {
     path: 'd/sub',
     difference: 'extra',
   })
-  assert.throws(() => checkUnion(base, [[symlink('s', 'a')]], [[symlink('s', 'b')]]), {
+  await assert.rejects(checkUnion(base, [[symlink('s', 'a')]], [[symlink('s', 'b')]]), {
     difference: 'link target',
   })
 })
 
-test('changes are sorted and leave out the folders on the way to them', () => {
+test('changes are sorted and leave out the folders on the way to them', async () => {
   const layer = [
     folder('d', { mtime: 5 }),
     file('d/n'),
@@ -262,7 +262,7 @@ test('changes are sorted and leave out the folders on the way to them', () => {
     file('f', 'changed'),
     whiteout('no'),
   ]
-  assert.deepEqual(changesOf(layer, base), [
+  assert.deepEqual(await changesOf(layer, base), [
     { path: '/d/n', kind: 'added' },
     { path: '/d/sub', kind: 'changed' },
     { path: '/d/y', kind: 'deleted' },

@@ -3,6 +3,7 @@ import type { BaseIndex } from './base-index.ts'
 import { differenceOf } from './difference.ts'
 import { Overlay } from './overlay.ts'
 import { type LayerReader, packed } from './pack.ts'
+import { inPortions } from './portions.ts'
 
 /**
  * One layer's plain tar that does to the base what the layers (bottom first) do one after the other. It keeps types,
@@ -12,20 +13,20 @@ import { type LayerReader, packed } from './pack.ts'
  * The stream fails with {@link LayerInvalid} if a layer is damaged.
  */
 export function merge(layers: readonly LayerReader[], base: BaseIndex): Readable {
-  return combine(layers, base, () => {})
+  return combine(layers, base, function* () {})
 }
 
-/** Like {@link merge}, of what `change` makes of the layers' tree. */
+/** Like {@link merge}, of what `change` makes of the layers' tree by steps. */
 export function combine(
   layers: readonly LayerReader[],
   base: BaseIndex,
-  change: (overlay: Overlay) => void,
+  change: (overlay: Overlay) => Generator<void, void>,
 ): Readable {
   async function* tar() {
     const overlay = new Overlay()
-    for (const layer of layers) overlay.apply(await layer.listing())
-    change(overlay)
-    yield* packed(differenceOf(overlay, base), layers)
+    for (const layer of layers) await inPortions(overlay.apply(await layer.listing()))
+    await inPortions(change(overlay))
+    yield* packed(await inPortions(differenceOf(overlay, base)), layers)
   }
   return Readable.from(tar(), { objectMode: false })
 }

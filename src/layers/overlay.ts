@@ -1,4 +1,5 @@
 import { type Entry, type Listing, split } from './listing.ts'
+import { sorted } from './portions.ts'
 
 /** What names of the file system stand for: hard links share one. */
 export type Inode = {
@@ -37,15 +38,19 @@ export function newFolder(entry: Entry | undefined, opaque: boolean): Folder {
  */
 export class Overlay {
   readonly root = newFolder(undefined, false)
-  #layers = 0
+  #layers = 0;
 
-  /** Puts the next layer on top. */
-  apply(listing: Listing): void {
+  /** Puts the next layer on top, by steps; see `portions.ts`. */
+  *apply(listing: Listing): Generator<void, void> {
     // What a layer hides is only what is below it, never what it has itself: so all of that comes first.
-    for (const entry of listing) if (entry.type === 'whiteout' || entry.type === 'opaque') this.#hide(entry)
+    for (const entry of listing) {
+      if (entry.type === 'whiteout' || entry.type === 'opaque') this.#hide(entry)
+      yield
+    }
     const layer = this.#layers++
     const inodes = new Map<string, Inode>()
     for (const [index, entry] of listing.entries()) {
+      yield
       if (entry.type === 'whiteout' || entry.type === 'opaque') continue
       if (entry.type === 'directory') {
         this.#describe(entry)
@@ -117,7 +122,7 @@ export function partsOf(path: string): string[] {
   return path ? path.split('/') : []
 }
 
-/** A folder's children by name, in an order that depends on nothing else. */
-export function sortedChildren(folder: Folder): [string, Node][] {
-  return [...folder.children].sort(([a], [b]) => (a < b ? -1 : 1))
+/** A folder's children by name, in an order that depends on nothing else; by steps. */
+export function sortedChildren(folder: Folder): Generator<void, [string, Node][]> {
+  return sorted([...folder.children], ([a], [b]) => a < b)
 }

@@ -20,15 +20,26 @@ const BATCH = 64 * 1024
  */
 export async function* packed({ folders, whiteouts, names }: Difference, layers: readonly LayerReader[]) {
   const batch = new Batch()
-  for (const entry of [...folders, ...whiteouts]) batch.add(headerBytes(entry))
+  for (const entries of [folders, whiteouts]) {
+    for (const entry of entries) {
+      batch.add(headerBytes(entry))
+      if (batch.isFull) yield batch.take()
+    }
+  }
   const files = layers.map(() => new Map<number, Entry>())
   for (const [{ layer, index, entry }, [path]] of names) {
     const named = { ...entry, path }
     if (entry.type === 'file') files[layer]?.set(index, named)
     else batch.add(headerBytes(named))
+    if (batch.isFull) yield batch.take()
   }
   for (const [layer, reader] of layers.entries()) yield* packedFiles(batch, reader, files[layer] ?? new Map())
-  for (const [inode, paths] of names) for (const link of linksOf(inode, paths)) batch.add(headerBytes(link))
+  for (const [inode, paths] of names) {
+    for (const link of linksOf(inode, paths)) {
+      batch.add(headerBytes(link))
+      if (batch.isFull) yield batch.take()
+    }
+  }
   batch.add(TAR_END)
   yield batch.take()
 }
@@ -70,7 +81,7 @@ async function* packedFiles(batch: Batch, reader: LayerReader, files: ReadonlyMa
         file = undefined
       }
     }
-    if (batch.size >= BATCH) yield batch.take()
+    if (batch.isFull) yield batch.take()
     if (missing === 0) return
   }
   throw new LayerInvalid('A layer has fewer files than its listing says.')
@@ -83,17 +94,21 @@ function checked(file: Entry, found: Entry): Entry {
 
 class Batch {
   #parts: Buffer[] = []
-  size = 0
+  #size = 0
+
+  get isFull(): boolean {
+    return this.#size >= BATCH
+  }
 
   add(bytes: Buffer): void {
     this.#parts.push(bytes)
-    this.size += bytes.length
+    this.#size += bytes.length
   }
 
   take(): Buffer {
-    const bytes = Buffer.concat(this.#parts, this.size)
+    const bytes = Buffer.concat(this.#parts, this.#size)
     this.#parts = []
-    this.size = 0
+    this.#size = 0
     return bytes
   }
 }

@@ -65,7 +65,8 @@ function block(name: Buffer, flag: string, linkname: Buffer, numbers: Numbers): 
   octal(header, numbers.device?.major ?? 0, 329, 7)
   octal(header, numbers.device?.minor ?? 0, 337, 7)
   header.fill(' ', 148, 156)
-  const sum = header.reduce((total, byte) => total + byte, 0)
+  let sum = 0
+  for (const byte of header) sum += byte
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return header
 }

@@ -61,7 +61,7 @@ export async function carryState(
   const { number, tag, labels } = nextSnapshotImage(context, app, release.number)
   const listings = await Promise.all(state.map(layer => layers.listing(layer)))
   // As they are is much faster, and requests are held; compaction merges them later.
-  const carried = isTouched(listings, winners)
+  const carried = (await isTouched(listings, winners))
     ? [await merged(context, target.layers, state, winners)]
     : state
   const manifest = { config: target.config, layers: [...target.layers, ...carried] }

@@ -49,7 +49,7 @@ async function read({ layers }: Context, stack: readonly DiffId[], from: number)
     const layer = stack[n]
     if (layer === undefined) break
     const below = await baseOf(layers, stack.slice(0, n))
-    for (const { path, kind } of changesOfLayer(await layers.listing(layer), below)) {
+    for (const { path, kind } of await changesOfLayer(await layers.listing(layer), below)) {
       const before = kinds.get(path)
       if (before === 'added' && kind === 'deleted') kinds.delete(path)
       else kinds.set(path, before === 'added' ? 'added' : before === 'deleted' ? 'changed' : kind)

@@ -114,7 +114,7 @@ async function mergeState(
   step('compaction.assembled')
   try {
     const before = await Promise.all(stack.state.map(layer => layers.listing(layer)))
-    checkUnion(base, before, [await layers.listing(merged)])
+    await checkUnion(base, before, [await layers.listing(merged)])
   } catch (error) {
     if (!(error instanceof UnionDiffers)) throw error
     log.error('compaction_refused', {
