@@ -16,6 +16,7 @@ import { Lister } from '../src/layers/contents.ts'
 import { LayerStore } from '../src/layers/layer-store.ts'
 import type { Listing } from '../src/layers/listing.ts'
 import { merge } from '../src/layers/merge.ts'
+import { file, folder, link, sample, tarOf } from '../src/layers/sample-layers.ts'
 import { removeAllOf } from './support/cleanup.ts'
 
 /** What the release has. */
@@ -176,6 +177,35 @@ describe('layers that a real engine made', () => {
     assert.deepEqual(seen('t/gone'), ['t/gone/old', 't/gone/reborn'])
     assert.deepEqual(seen('t/again'), ['t/again/newer', 't/again/other'])
     assert.deepEqual(seen('t/deep/a/b'), ['t/deep/a/b/fresh', 't/deep/a/b/old'])
+  })
+
+  test('a layer of a stranger is read as the engine unpacks it', async () => {
+    const strange = [
+      folder('s'),
+      folder('s/real'),
+      sample('symlink', 's/to', { linkname: 'real', mode: 0o777 }),
+      sample('symlink', 's/out', { linkname: '../../../../s/real', mode: 0o777 }),
+      sample('symlink', 's/abs', { linkname: '/s/real', mode: 0o777 }),
+      file('s/to/one', '1'),
+      file('s/out/two', '2'),
+      file('s/abs/three', '3'),
+      link('s/out/linked', 's/to/one'),
+      file("s/new\nline \\ and 'quote'", 'x'),
+      file('s/\u001b[2J', 'x'),
+      // What overlayfs itself writes for what is gone.
+      sample('character', 't/rewritten', { device: { major: 0, minor: 0 } }),
+    ]
+    const id = await store.add(Readable.from([tarOf(strange)], { objectMode: false }))
+    const listing = await store.listing(id)
+    const found = await shown(await assembled(id, 'strange'))
+    const inS = (list: Listing) => list.filter(({ path }) => path === 's' || path.startsWith('s/'))
+    await checkUnion(await BaseIndex.of([]), [inS(found)], [inS(listing)])
+    assert.equal(
+      found.find(({ path }) => path === 't/rewritten'),
+      undefined,
+    )
+    const known = await BaseIndex.of([...(await listings(release.layers)), listing])
+    assert.equal(known.get('t/rewritten'), undefined)
   })
 
   test('the changes of a sleep are those that its script made', async () => {

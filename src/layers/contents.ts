@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Entry, entryOf, entryWeight, LayerInvalid } from './listing.ts'
+import { SymlinkedFolders } from './symlinked-folders.ts'
 import { TarReader } from './tar-reader.ts'
 
 /** Parts of a layer's tar: an entry, then the bytes of its content, then its end with the content's SHA-256. */
@@ -14,6 +15,7 @@ export type Part =
  */
 export class LayerContents {
   readonly #tar = new TarReader()
+  readonly #symlinks = new SymlinkedFolders()
   #entry: Entry | undefined
   #hash: ReturnType<typeof createHash> | undefined
 
@@ -27,7 +29,8 @@ export class LayerContents {
   *push(chunk: Buffer): Generator<Part, void> {
     for (const event of this.#tar.push(chunk)) {
       if (event.kind === 'entry') {
-        this.#entry = entryOf(event.header)
+        const entry = entryOf(event.header)
+        this.#entry = entry && this.#symlinks.placed(entry)
         if (!this.#entry) continue
         this.#hash = this.#entry.type === 'file' ? createHash('sha256') : undefined
         yield { kind: 'entry', entry: this.#entry }

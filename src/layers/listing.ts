@@ -84,7 +84,8 @@ const TYPES: Readonly<Record<string, EntryType>> = {
  */
 export function entryOf(header: TarHeader): Entry | undefined {
   const path = normalise(header.name)
-  const type = header.name.endsWith('/') && !/[1-6]/.test(header.flag) ? 'directory' : TYPES[header.flag]
+  // Only the oldest tars have no flag for folders.
+  const type = header.flag === '\0' && header.name.endsWith('/') ? 'directory' : TYPES[header.flag]
   if (!type) throw new LayerInvalid(`The entry "${path}" is of the unknown kind "${header.flag}".`)
   if (!path) {
     if (type === 'directory') return undefined
@@ -106,6 +107,8 @@ function live(path: string, type: EntryType, header: TarHeader): Entry | undefin
     entry.linkname = normalise(header.linkname)
     if (!entry.linkname) throw new LayerInvalid(`The hard link "${path}" names nothing.`)
   }
+  // How overlayfs itself notes that something is gone, and so takes it.
+  if (type === 'character' && device.major === 0 && device.minor === 0) return hiding('whiteout', path)
   if (type === 'character' || type === 'block') entry.device = device
   if (xattrs && type !== 'link') entry.xattrs = xattrs
   return entry

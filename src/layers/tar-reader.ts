@@ -128,16 +128,24 @@ export class TarReader {
   }
 }
 
+/** Numbers in extended headers; POSIX pax. */
+const WHOLE = /^-?\d+$/
+const TIME = /^-?\d+(\.\d*)?$/
+/** Flags of those whose headers have numbers of a device: the oldest tars have anything there. */
+const DEVICES = '34'
+
 function headerOf(block: Buffer, flag: string, { pax, name, linkname }: Extension): TarHeader {
   if (flag === 'S' || [...(pax?.keys() ?? [])].some(key => key.startsWith('GNU.sparse.'))) {
     throw new LayerInvalid('The layer has a file in GNU tar’s sparse format.')
   }
-  const record = (key: string) => pax?.get(key)
-  const number = (key: string, offset: number, length: number) => {
+  // An empty record takes back what was said before.
+  const record = (key: string) => (pax?.get(key)?.length ? pax.get(key) : undefined)
+  const number = (key: string, offset: number, length: number, accepted = WHOLE) => {
     const value = record(key)?.toString('latin1')
-    const result = value ? Number(value) : numberAt(block, offset, length)
-    if (!Number.isFinite(result)) throw new LayerInvalid(`A header of the layer has a wrong ${key}.`)
-    return Math.floor(result)
+    if (value === undefined) return numberAt(block, offset, length)
+    const result = Math.floor(accepted.test(value) ? Number(value) : Number.NaN)
+    if (!Number.isSafeInteger(result)) throw new LayerInvalid(`A header of the layer has a wrong ${key}.`)
+    return result
   }
   const size = number('size', 124, 12)
   if (size < 0) throw new LayerInvalid('A header of the layer has a negative size.')
@@ -147,10 +155,12 @@ function headerOf(block: Buffer, flag: string, { pax, name, linkname }: Extensio
     mode: numberAt(block, 100, 8) & 0o7777,
     uid: number('uid', 108, 8),
     gid: number('gid', 116, 8),
-    mtime: number('mtime', 136, 12),
+    mtime: number('mtime', 136, 12, TIME),
     size,
     linkname: textOf(record('linkpath') ?? linkname ?? untilZero(block.subarray(157, 257))),
-    device: { major: numberAt(block, 329, 8), minor: numberAt(block, 337, 8) },
+    device: DEVICES.includes(flag)
+      ? { major: numberAt(block, 329, 8), minor: numberAt(block, 337, 8) }
+      : { major: 0, minor: 0 },
     xattrs: pax && xattrsOf(pax),
   }
 }
@@ -190,15 +200,24 @@ function untilZero(bytes: Buffer): Buffer {
   return zero < 0 ? bytes : bytes.subarray(0, zero)
 }
 
-/** Octal digits or, with the first bit set, a base-256 number in two's complement. */
+/**
+ * Octal digits, with spaces or zero bytes around them, or, with the first bit set, a base-256 number in two's
+ * complement.
+ */
 function numberAt(block: Buffer, offset: number, length: number): number {
   const first = block[offset] ?? 0
-  if (first < 0x80)
-    return Number.parseInt(block.toString('latin1', offset, offset + length).trim() || '0', 8) || 0
-  let value = first === 0xff ? -1 : first & 0x7f
+  if (first < 0x80) {
+    const [, digits] = OCTAL.exec(block.toString('latin1', offset, offset + length)) ?? []
+    if (digits === undefined) throw new LayerInvalid('A header of the layer has a wrong number.')
+    return Number.parseInt(digits || '0', 8)
+  }
+  let value = first & 0x40 ? first - 0x100 : first & 0x7f
   for (const byte of block.subarray(offset + 1, offset + length)) value = value * 256 + byte
+  if (!Number.isSafeInteger(value)) throw new LayerInvalid('A header of the layer has a wrong number.')
   return value
 }
+
+const OCTAL = /^[ \0]*([0-7]*)(?:\0.*|[ \0]*)$/s
 
 function hasChecksum(block: Buffer): boolean {
   let sum = 8 * 0x20
