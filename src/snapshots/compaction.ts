@@ -9,6 +9,7 @@ import type { App, Launch, Snapshot } from '../store/records.ts'
 import { changesOf } from './changes.ts'
 import { copiedLayers } from './images.ts'
 import { liveBytes } from './live-bytes.ts'
+import { isMeasured, measureReleases } from './measure.ts'
 import { baseOf } from './stack.ts'
 
 /** State layers may hold this much of what was overwritten or deleted before that alone is a reason, bytes. */
@@ -16,6 +17,9 @@ const smallWaste = 16 * 1024 * 1024
 
 /** How many times the configured depth makes a wake wait: past 70 layers in all the engine is twice as slow. */
 const urgentFactor = 2
+
+/** So many layers in all make a wake wait too: the engine takes no image of more than 127, nor a container of that. */
+const mostLayers = 110
 
 /** What a snapshot's disk consists of: the release's layers, and the state on top of them. */
 type Stack = { config: string; release: readonly DiffId[]; state: readonly DiffId[] }
@@ -25,15 +29,18 @@ type Stack = { config: string; release: readonly DiffId[]; state: readonly DiffI
  * is checked against what it replaces, and takes its place only if the app still sleeps on that.
  */
 export async function compact(context: Context, apps: Apps, name: string): Promise<void> {
+  await measureReleases(context, name)
+  const instance = apps.find(name)
   const now = current(context, name)
-  if (!now || !(await isDue(context, now))) return
+  if (!instance || !now || apps.isClaimed(name) || !(await isDue(context, now))) return
   using _kept = context.layers.retain()
   const merged = await mergeState(context, now)
   if (!merged) return
-  await apps.find(name)?.undisturbed(async () => {
+  // Also when the app is deleted by now: its deletion may not have seen what was made here.
+  await instance.undisturbed(async () => {
     const still = current(context, name)
     // A rollback or a fork may be reading what would go.
-    const untouched = apps.find(name)?.container === undefined && !apps.isClaimed(name)
+    const untouched = instance.container === undefined && !apps.isClaimed(name)
     if (untouched && still?.snapshot.image === now.snapshot.image) await takePlace(context, now, merged)
     else await context.engine.removeImage(merged.tag)
   })
@@ -42,7 +49,7 @@ export async function compact(context: Context, apps: Apps, name: string): Promi
 /** Merges them at once where one more sleep or two would be too many. The app sleeps, and it is its turn. */
 export async function compactIfUrgent(context: Context, name: string): Promise<void> {
   const now = current(context, name)
-  if (!now || depthOf(now) < context.config.compactDepth * urgentFactor) return
+  if (!now || !isUrgent(now, context.config.compactDepth)) return
   using _kept = context.layers.retain()
   const merged = await mergeState(context, now)
   if (merged) await takePlace(context, now, merged)
@@ -57,8 +64,14 @@ function current({ store }: Context, name: string): Current | undefined {
   return snapshot && { app: launch.app, release: launch.release, snapshot }
 }
 
+/** How many layers its state has; 0 while it is not known how many of the snapshot's are the release's. */
 function depthOf({ snapshot, release }: Current): number {
-  return snapshot.layers - release.layers
+  return isMeasured(release) ? snapshot.layers - release.layers : 0
+}
+
+function isUrgent(now: Current, compactDepth: number): boolean {
+  const depth = depthOf(now)
+  return depth >= compactDepth * urgentFactor || (depth > 1 && now.snapshot.layers >= mostLayers)
 }
 
 async function isDue(context: Context, now: Current): Promise<boolean> {
@@ -81,7 +94,7 @@ async function stackOf(context: Context, { app, snapshot, release }: Current): P
   return { config, release: below, state: layers.slice(below.length) }
 }
 
-/** Makes the merged image; undefined when it is not what it has to be. */
+/** Makes the merged image; undefined when there is nothing to merge, or it is not what it has to be. */
 async function mergeState(
   context: Context,
   now: Current,
@@ -89,6 +102,8 @@ async function mergeState(
   const { engine, store, layers, log, step } = context
   const { app, snapshot, release } = now
   const stack = await stackOf(context, now)
+  // A layer merged alone may be itself again, and its image of the very name that it has already.
+  if (stack.state.length < 2) return undefined
   // Which paths this very snapshot changed cannot be told afterwards.
   await changesOf(context, snapshot)
   step('compaction.copied')

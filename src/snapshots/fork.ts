@@ -29,7 +29,15 @@ export async function fork(context: Context, apps: Apps, point: Point, into: str
     const image = await repeat(context, app.name, release.image, { tag, labels })
     await image.flushed
     step('fork.release')
-    const copy: Release = { ...release, app: into, number: 1, createdAt: now(), image: tag, size: image.size }
+    const copy: Release = {
+      ...release,
+      app: into,
+      number: 1,
+      createdAt: now(),
+      image: tag,
+      size: image.size,
+      layers: image.layers.length,
+    }
     const state = snapshot && (await forkState(context, fresh, copy, snapshot))
     step('fork.state')
     const from = {

@@ -132,6 +132,12 @@ export class Store implements Disposable {
     return row && toRelease(row)
   }
 
+  /** What an earlier version did not note of a release. */
+  measured(app: string, number: number, image: Pick<Release, 'size' | 'layers'>): void {
+    const is = and(eq(releases.app, app), eq(releases.number, number))
+    this.#db.update(releases).set(image).where(is).run()
+  }
+
   nextRelease(app: string): number {
     const row = this.#db
       .select({ last: max(releases.number) })
