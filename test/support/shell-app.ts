@@ -12,8 +12,7 @@ export type Path = {
   /** Epoch seconds. */
   mtime: number
   size: number
-  /** How many names it has, and the first of them in the tree; 1 and its own path for most. */
-  links: number
+  /** The first name in the tree of what it names: its own path for all but hard links. */
   first: string
   /** SHA-256 of a file, target of a symlink. */
   holds: string
@@ -47,7 +46,7 @@ function tree(root) {
     found.push({
       path, type, holds, mode: (stat.mode & 0o7777).toString(8), owner: stat.uid + ':' + stat.gid,
       mtime: Math.floor(stat.mtimeMs / 1000), size: type === 'directory' ? 0 : stat.size,
-      links: type === 'directory' ? 1 : stat.nlink, first: inodes.get(key),
+      first: inodes.get(key),
     })
     if (type !== 'directory') return
     let names = []
