@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { messageOf, Problem } from '../problem.ts'
 import { HostProblem, logLines } from './host-problem.ts'
-import { printable, printJson, remark, style } from './terminal.ts'
+import { printable, printJson, remark, sentence, style } from './terminal.ts'
 import { Interrupted, UsageError } from './usage-error.ts'
 
 /**
@@ -29,7 +29,7 @@ function printText(error: unknown): void {
   const lines = error instanceof Problem && !shown ? logLines(error.data['log']) : []
   for (const line of lines) remark(style('dim', `  ${printable(line)}`, process.stderr))
   const mark = error instanceof Interrupted ? '' : `${style('red', 'error:', process.stderr)} `
-  remark(mark + printable(messageOf(error)).replace(/\s*\n\s*/g, ' '))
+  remark(mark + sentence(messageOf(error)))
   if (error instanceof HostProblem && error.hint) remark(error.hint)
 }
 

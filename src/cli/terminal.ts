@@ -19,8 +19,31 @@ export function remark(line: string): void {
 
 /** Prints a result for scripts. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2))
+  print(escaped(JSON.stringify(value, null, 2)))
 }
+
+/**
+ * A name that anyone may have given (a file's, an image's) as one line that cannot command the terminal: in quotes
+ * and with escapes, as git shows it, where it holds anything but characters that show as themselves.
+ */
+export function named(name: string): string {
+  const json = escaped(JSON.stringify(name))
+  return json.slice(1, -1) === name ? name : json
+}
+
+/** A message in which anyone's words may be, as one line that cannot command the terminal. */
+export function sentence(text: string): string {
+  return printable(text)
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(INVISIBLE, '')
+}
+
+/** JSON leaves these as they are. */
+function escaped(json: string): string {
+  return json.replace(INVISIBLE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+/** Delete and the second set of controls, line separators, and what turns the direction of writing. */
+const INVISIBLE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /**
  * Text of an app or a build, safe to print on a terminal: colours stay; what would move the cursor, clear the

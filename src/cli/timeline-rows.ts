@@ -1,6 +1,6 @@
 import type { ReleaseShape, SnapshotShape } from '../api/shapes.ts'
 import { formatChanges } from './points.ts'
-import { style } from './terminal.ts'
+import { named, style } from './terminal.ts'
 import { formatAgo, formatBytes } from './units.ts'
 
 const HEADING = ['', 'POINT', 'WHEN', 'WHY', 'CHANGED', 'ADDED', 'LAYERS', '']
@@ -40,7 +40,7 @@ export function timelineRows(
 }
 
 function releaseRow({ number, current, runtime, source }: ReleaseShape, when: string): string[] {
-  const from = source.kind === 'image' ? source.reference : `${runtime}, ${formatBytes(source.bytes)}`
+  const from = source.kind === 'image' ? named(source.reference) : `${runtime}, ${formatBytes(source.bytes)}`
   return [mark(current), bold(`r${number}`), when, `deployed ${from}`, '', '', '', '']
 }
 
@@ -71,7 +71,7 @@ function reasonOf({ reason, release, source }: SnapshotShape, on: number | undef
   if (reason === 'carried') return `kept for r${release}`
   // What a rollback left is on the release that the app had; what it made is on the one that it went back to.
   if (reason === 'rollback') return release === on ? 'before a rollback' : `back to r${release}`
-  return reason === 'deploy' ? 'before a deploy' : reason
+  return reason === 'deploy' ? 'before a deploy' : named(reason)
 }
 
 /** `5 h ago`; what is older than two days with its local date. */

@@ -291,6 +291,45 @@ test('diff lists what the newest snapshot changed; one path is one line', async 
   assert.match(empty.stderr, /empty has no snapshots yet\. Take one now: dormice snapshot empty/)
 })
 
+test('nothing that an app or an import named can command the terminal or look like another line', async () => {
+  const evil = '\u009b2J\u001b[2J\u202e\u2066x\u007f\n* r9'
+  const escaped = String.raw`\u009b2J\u001b[2J\u202e\u2066x\u007f\n* r9`
+  const changes = {
+    changes: [{ path: `/${evil}`, kind: 'added' }],
+    total: { added: 1, changed: 0, deleted: 0 },
+  }
+  const failed = app('notes', {
+    state: 'crashed',
+    failure: { at: ago(1), message: `it said ${evil}`, log: '', retryAt: ago(0) },
+  })
+  await using host = await fakeHost({
+    'GET /v1/apps': answer({ apps: [failed] }),
+    'GET /v1/apps/notes/releases': answer({
+      releases: [release(1, { source: { kind: 'image', reference: evil } })],
+    }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots: [snapshot(1, { reason: evil as 'idle' })] }),
+    'GET /v1/apps/notes/snapshots/1/changes': answer({ ...changes, truncated: false }),
+  })
+  assert.equal((await run(['diff', 'notes'], { host })).stdout, `A "/${escaped}"\n`)
+  const timeline = await run(['timeline', 'notes'], { host })
+  assert.ok(timeline.stdout.includes(`deployed "${escaped}"`), timeline.stdout)
+  assert.equal(timeline.stdout.trimEnd().split('\n').length, 3)
+  for (const command of [
+    ['ls'],
+    ['timeline', 'notes'],
+    ['diff', 'notes', '--json'],
+    ['timeline', 'notes', '--json'],
+  ]) {
+    const { stdout, stderr } = await run(command, { host })
+    assert.doesNotMatch(stdout + stderr, CONTROLS, command.join(' '))
+  }
+  const json = await run(['diff', 'notes', '--json'], { host })
+  assert.equal(JSON.parse(json.stdout).changes[0].path, `/${evil}`)
+})
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be printed.
+const CONTROLS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+
 test('restore tells of every app what is back; what cannot be brought back is a failure', async () => {
   const missing = ['dormice-x/site:s2']
   await using host = await fakeHost({

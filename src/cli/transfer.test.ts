@@ -5,12 +5,15 @@ import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
+  lstatSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -67,6 +70,30 @@ test('export -o makes a file that only its owner reads, and says what to type ne
   assert.match(stderr, /Make an app of it: dormice import notes.tar --name notes-2\n$/)
   assert.ok(readFileSync(join(cwd, 'notes.tar')).equals(tar))
   assert.equal(statSync(join(cwd, 'notes.tar')).mode & 0o777, 0o600)
+})
+
+test('an export follows no link that somebody else has put beside its file', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps/notes/export': exported })
+  const mine = join(cwd, 'mine')
+  writeFileSync(mine, 'mine')
+  mkdirSync(join(cwd, 'shared'))
+  symlinkSync(mine, join(cwd, 'shared/notes.tar.part'))
+  const { code } = await run(['export', 'notes', '-o', 'shared/notes.tar'], { host, cwd })
+  assert.equal(code, 0)
+  assert.ok(readFileSync(mine).equals(Buffer.from('mine')))
+  assert.equal(statSync(join(cwd, 'shared/notes.tar')).mode & 0o777, 0o600)
+  assert.ok(lstatSync(join(cwd, 'shared/notes.tar')).isFile())
+})
+
+test('two exports to one file at once leave one whole export', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps/notes/export': exported })
+  const both = await Promise.all([1, 2].map(() => run(['export', 'notes', '-o', 'notes.tar'], { host, cwd })))
+  assert.deepEqual(
+    both.map(({ code }) => code),
+    [0, 0],
+  )
+  assert.ok(readFileSync(join(cwd, 'notes.tar')).equals(tar))
+  assert.deepEqual(readdirSync(cwd), ['notes.tar'])
 })
 
 test('export names the variables whose values it leaves out', async () => {

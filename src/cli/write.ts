@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -26,7 +27,8 @@ export async function writeFile(path: string, chunks: AsyncIterable<Buffer>): Pr
   const target = found ? realpathSync(wanted) : wanted
   // A device or a pipe is written to and not replaced.
   const whole = !found || found.isFile()
-  const file = whole ? `${target}.part` : target
+  // A name that nobody can have put a link at, and that no other export has.
+  const file = whole ? `${target}.${randomBytes(6).toString('hex')}.part` : target
   const failed = (cause: unknown) =>
     new Problem({
       code: 'not_written',
@@ -34,7 +36,7 @@ export async function writeFile(path: string, chunks: AsyncIterable<Buffer>): Pr
       detail: `"${path}" cannot be written: ${messageOf(cause)}`,
       cause,
     })
-  const opened = await open(file, whole ? 'w' : 'a', 0o600).catch(error => {
+  const opened = await open(file, whole ? 'wx' : 'a', 0o600).catch(error => {
     throw failed(error)
   })
   try {

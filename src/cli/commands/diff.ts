@@ -5,7 +5,7 @@ import { examples } from '../examples.ts'
 import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
 import { formatChanges, parseSnapshot } from '../points.ts'
-import { print, printJson, remark, style } from '../terminal.ts'
+import { named, print, printJson, remark, style } from '../terminal.ts'
 
 const LETTERS = {
   added: ['A', 'green'],
@@ -45,7 +45,7 @@ async function diff(app: string, chosen: number | undefined, { json }: Json): Pr
   if (json) return printJson({ snapshot, ...answer })
   for (const { path, kind } of answer.changes) {
     const [letter, colour] = LETTERS[kind]
-    print(style(colour, `${letter} ${shown(path)}`, process.stdout))
+    print(style(colour, `${letter} ${named(path)}`, process.stdout))
   }
   const { added, changed, deleted } = answer.total
   const all = added + changed + deleted
@@ -60,10 +60,4 @@ async function diff(app: string, chosen: number | undefined, { json }: Json): Pr
 async function newest(client: Client, app: string): Promise<number | undefined> {
   const { snapshots } = await client.get<{ snapshots: SnapshotShape[] }>(appPath(app, 'snapshots'))
   return snapshots.at(-1)?.number
-}
-
-/** A path of one line, as git shows it: in quotes, with escapes, where it holds what is no letter. */
-function shown(path: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: an app may name its files so.
-  return /[\u0000-\u001f\u007f-\u009f"\\\u2028\u2029]/.test(path) ? JSON.stringify(path) : path
 }

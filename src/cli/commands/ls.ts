@@ -6,7 +6,7 @@ import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
 import { showState } from '../states.ts'
 import { table } from '../table.ts'
-import { print, printJson, remark, style } from '../terminal.ts'
+import { print, printJson, remark, sentence, style } from '../terminal.ts'
 import { formatAgo } from '../units.ts'
 
 export function lsCommand(): Command {
@@ -37,7 +37,7 @@ async function ls({ json }: Json): Promise<void> {
         `\n${marked}: its image is gone and there is no copy; go back to an older snapshot: ${invocation('timeline', name)}`,
       )
     else if (failure && state !== 'awake')
-      remark(`\n${marked}: ${failure.message}; ${invocation('logs', name)} shows its log`)
+      remark(`\n${marked}: ${sentence(failure.message)}; ${invocation('logs', name)} shows its log`)
   }
 }
 
