@@ -22,7 +22,8 @@ export async function takeLive(
   if (!image) return undefined
   step('snapshot.committed')
   const last = store.liveSnapshot(launch.app)
-  if (last && (await isSameDisk(context, last, image))) {
+  // It may have been deleted while it was looked at.
+  if (last && (await isSameDisk(context, last, image)) && store.snapshot(app, last.number)) {
     await engine.removeImage(snapshot.image)
     return last
   }

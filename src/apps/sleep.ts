@@ -64,8 +64,7 @@ async function commit(
     if (live) store.supersede(launch.app.name)
     return undefined
   }
-  if (live && (await isSameDisk(context, live, image))) {
-    store.settleOn(live)
+  if (live && (await isSameDisk(context, live, image)) && store.settleOn(live)) {
     await engine.removeImage(snapshot.image)
     return live
   }

@@ -25,6 +25,8 @@ export const apps = sqliteTable('apps', {
   release: integer(),
   /** Current snapshot; null: the disk is the release's. */
   snapshot: integer(),
+  /** Number of the newest snapshot that it ever had: a name of an image that is being removed is never given again. */
+  lastSnapshot: integer('last_snapshot').notNull().default(0),
   /** When its deletion began; the row goes last, after everything on the engine. */
   deletedAt: integer('deleted_at'),
 })

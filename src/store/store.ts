@@ -227,12 +227,9 @@ export class Store implements Disposable {
     return row && toSnapshot(row)
   }
 
+  /** No number is given twice, also not that of a snapshot that was forgotten: its image may still be going. */
   nextSnapshot(app: string): number {
-    const row = this.#db
-      .select({ last: max(snapshots.number) })
-      .from(snapshots)
-      .where(eq(snapshots.app, app))
-      .get()
+    const row = this.#db.select({ last: apps.lastSnapshot }).from(apps).where(eq(apps.name, app)).get()
     return (row?.last ?? 0) + 1
   }
 
@@ -246,12 +243,19 @@ export class Store implements Disposable {
 
   /** Keeps a snapshot of a running app: the container stays the truth. */
   addLiveSnapshot(snapshot: Snapshot): void {
-    this.#insertSnapshot(snapshot)
+    this.#db.transaction(() => this.#insertSnapshot(snapshot))
   }
 
-  /** Makes a snapshot that was taken of the running app its current one: its container holds nothing more, or is gone. */
-  settleOn(snapshot: Snapshot): void {
-    this.#makeCurrent(snapshot.app, snapshot.number)
+  /**
+   * Makes a snapshot that was taken of the running app its current one: its container holds nothing more, or is gone.
+   * False when the snapshot was forgotten meanwhile.
+   */
+  settleOn({ app, number }: Snapshot): boolean {
+    return this.#db.transaction(() => {
+      if (!this.snapshot(app, number)) return false
+      this.#makeCurrent(app, number)
+      return true
+    })
   }
 
   /** The newest snapshot that was taken of the container of the app's present generation. */
@@ -275,6 +279,11 @@ export class Store implements Disposable {
     this.#db
       .insert(snapshots)
       .values({ ...snapshot, changed })
+      .run()
+    this.#db
+      .update(apps)
+      .set({ lastSnapshot: sql`max(${apps.lastSnapshot}, ${snapshot.number})` })
+      .where(eq(apps.name, snapshot.app))
       .run()
   }
 
@@ -475,7 +484,7 @@ function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex')
 }
 
-function toApp(row: typeof apps.$inferSelect): App {
+function toApp({ lastSnapshot: _, ...row }: typeof apps.$inferSelect): App {
   return { ...row, settings: JSON.parse(row.settings) }
 }
 

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { FakeMachine } from './fake-engine.ts'
+import { FakeHost, makeRelease } from './fake-world.ts'
+
+/** A host with the app `a` that has written a file; steps of the engine can be waited for. */
+class Stage {
+  readonly data = mkdtempSync(join(tmpdir(), 'dormice-live-'))
+  before: (what: string) => Promise<void> | void = () => undefined
+  readonly machine = new FakeMachine(
+    async what => this.before(what),
+    (container, code) => this.host.apps.died(container, code),
+  )
+  clock = 1
+  readonly host = new FakeHost(this)
+
+  constructor(t: TestContext) {
+    const { store, apps } = this.host
+    store.createApp('a', 1)
+    store.promote(makeRelease(store, this.machine, 'a', 'good'))
+    apps.instance('a')
+    t.after(() => {
+      store[Symbol.dispose]()
+      rmSync(this.data, { recursive: true, force: true })
+    })
+  }
+
+  get app() {
+    return this.host.apps.get('a')
+  }
+
+  async disk() {
+    const lease = await this.app.acquire(new AbortController().signal)
+    const disk = this.machine.at(lease.upstream.host)?.disk
+    lease.release()
+    assert.ok(disk)
+    return disk
+  }
+
+  /** As retention and `dormice forget` do it. */
+  async forget(number: number, image: string): Promise<void> {
+    assert.ok(this.host.store.forgetSnapshot('a', number))
+    await this.host.engine.removeImage(image)
+  }
+}
+
+test('a snapshot of the running app that is deleted while the app falls asleep on the same disk takes nothing along', async t => {
+  const stage = new Stage(t)
+  ;(await stage.disk()).set('file', 'written')
+  const live = await stage.app.snapshot('manual')
+  assert.ok(live)
+  // It was found, and is compared with what was committed.
+  stage.before = async what => {
+    if (what !== `answer look at ${live.image}`) return
+    stage.before = () => undefined
+    await stage.forget(live.number, live.image)
+  }
+  await stage.app.sleep('manual')
+  assert.equal((await stage.disk()).get('file'), 'written')
+})
+
+test('a sleep while the newest snapshot is being deleted keeps its own', async t => {
+  const stage = new Stage(t)
+  ;(await stage.disk()).set('file', 'written')
+  const live = await stage.app.snapshot('manual')
+  assert.ok(live)
+  ;(await stage.disk()).set('other', 'written')
+  // The store has forgotten it, and the engine takes its time.
+  let slept = false
+  stage.before = async what => {
+    if (what !== `remove ${live.image}` || slept) return
+    slept = true
+    await stage.app.sleep('manual')
+  }
+  await stage.forget(live.number, live.image)
+  assert.ok(slept)
+  assert.equal((await stage.disk()).get('other'), 'written')
+})
+
+test('the number of a deleted snapshot is never another one’s', async t => {
+  const stage = new Stage(t)
+  const { store } = stage.host
+  ;(await stage.disk()).set('file', 'written')
+  const live = await stage.app.snapshot('manual')
+  assert.ok(live)
+  await stage.forget(live.number, live.image)
+  const next = await stage.app.sleep('manual')
+  assert.equal(next?.number, live.number + 1)
+  assert.equal(store.nextSnapshot('a'), live.number + 2)
+})
