@@ -6,7 +6,7 @@ import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { isAppName, releaseTag } from '../apps/naming.ts'
 import { releaseNotReady } from '../apps/problems.ts'
-import { CannotStart, type Image, type Labels } from '../engine/engine.ts'
+import { CannotStart, EngineUnavailable, type Image, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import { carryState, prepareCarrying, without } from '../snapshots/carry-state.ts'
 import { refuseIfFull } from '../snapshots/disk.ts'
@@ -142,6 +142,9 @@ export class Deployer {
     const tag = releaseTag(store.hostId, app, number)
     const labels: Labels = { host: store.hostId, role: 'release', app, generation: 0, release: number }
     try {
+      // From here on a crash leaves an app without a release, which the next start deletes with what was made for it.
+      store.createApp(app, now())
+      this.#apps.instance(app)
       await using buildLog = await BuildLog.open(buildLogPath(config.data, app, number), progress.log)
       const { image, spec, files } = await this.#builds(() => make({ tag, labels }, buildLog))
       signal.throwIfAborted()
@@ -188,8 +191,10 @@ export class Deployer {
           .removeImage(tag)
           .catch(again => log.warn('image_not_removed', { tag, error: messageOf(again) }))
       }
-      // The first deploy failed: there is no app yet. (Or it was deleted meanwhile.)
-      if (store.app(app)?.release === null) await this.#apps.delete(app)
+      // The first deploy failed: there is no app yet. Where the engine is away it stays without a release, for the next
+      // deploy or the next start: a deletion that cannot end would refuse that deploy.
+      const away = error instanceof EngineUnavailable
+      if (!away && store.app(app)?.release === null) await this.#apps.delete(app)
       throw error
     }
   }
