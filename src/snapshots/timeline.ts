@@ -86,6 +86,7 @@ export class Timeline {
     using _new = this.#claimNew(into)
     const chosen = number === undefined ? undefined : this.#snapshot(name, number)
     const live = chosen ? undefined : await this.#apps.get(name).snapshot('fork')
+    this.#context.step('fork.taken')
     const app = this.#app(name)
     const snapshot = chosen ?? live ?? this.#current(app)
     const release = this.#release(name, snapshot?.release ?? app.release ?? 0)
@@ -97,12 +98,15 @@ export class Timeline {
     this.#app(name)
     using _claim = this.#claim(name)
     const { store, engine } = this.#context
-    const { image } = this.#snapshot(name, number)
-    if (!store.forgetSnapshot(name, number)) {
-      throw snapshotInUse(name, number, this.#app(name).snapshot === number ? 'current' : 'pinned')
-    }
-    store.forgetCopy(image)
-    await engine.removeImage(image)
+    // In its turn: a sleep meanwhile could be given the number again, and so the tag that is then removed.
+    await this.#apps.get(name).undisturbed(async () => {
+      const { image } = this.#snapshot(name, number)
+      if (!store.forgetSnapshot(name, number)) {
+        throw snapshotInUse(name, number, this.#app(name).snapshot === number ? 'current' : 'pinned')
+      }
+      store.forgetCopy(image)
+      await engine.removeImage(image)
+    })
   }
 
   /** Makes those of an app's images again that the engine has lost, from their copies in the data folder. */
