@@ -25,6 +25,7 @@ export class LayerCopies implements AsyncDisposable {
   readonly #closing = new AbortController()
   readonly #limit = pLimit(atOnce)
   #pushes: Promise<boolean> | undefined
+  #leftRemoved = false
 
   /** @param folder for what was sent already; undefined remembers it for the life of the process */
   constructor(docker: Docker, host: string, folder: string | undefined) {
@@ -56,7 +57,7 @@ export class LayerCopies implements AsyncDisposable {
   }
 
   /**
-   * Whether the engine can push to us, tried out once with an image that holds nothing: whoever else may listen at our
+   * Whether the engine can push to us, tried out with an image that holds nothing: whoever else may listen at our
    * address where the engine runs gets nothing to see.
    */
   pushes(): Promise<boolean> {
@@ -74,7 +75,9 @@ export class LayerCopies implements AsyncDisposable {
 
   async #try(): Promise<boolean> {
     this.#closing.signal.throwIfAborted()
-    await removeLeftTags(this.#docker, this.#host)
+    // Later ones are of pushes that run.
+    if (!this.#leftRemoved) await removeLeftTags(this.#docker, this.#host)
+    this.#leftRemoved = true
     return withTinyImage(this.#docker, this.#host, 'push', async tag => {
       const { Id, Size, RootFS } = await inspect(this.#docker, tag)
       const image: Pushed = { id: Id, layers: RootFS.Layers ?? [], size: Size }
@@ -101,7 +104,8 @@ export class LayerCopies implements AsyncDisposable {
         if (error instanceof SinkFailed) throw error.cause
         if (error instanceof EngineUnavailable || error instanceof NotFound) throw error
         if (error instanceof NoContact) {
-          this.#pushes = Promise.resolve(false)
+          // It did before: perhaps it waited for another push that sent the same layer and failed.
+          this.#pushes = undefined
           return false
         }
       }

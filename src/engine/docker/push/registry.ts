@@ -82,6 +82,8 @@ export class Registry implements AsyncDisposable {
       await once(server, 'listening')
     }
     await on(this.#sent.port ?? 0).catch(() => on(0))
+    // Of a connection that cannot be accepted, for want of files: the engine tries again.
+    server.on('error', () => undefined)
     server.unref()
     this.#sent.setPort((server.address() as AddressInfo).port)
     return server
