@@ -1,6 +1,7 @@
 import type { Context } from '../apps/context.ts'
 import type { Change, DiffId } from '../engine/engine.ts'
 import { changesOf as changesOfLayer } from '../layers/changes.ts'
+import { inPortions, sorted } from '../layers/portions.ts'
 import type { ChangeCounts, Snapshot } from '../store/records.ts'
 import { copiedLayers } from './images.ts'
 import { baseOf } from './stack.ts'
@@ -10,6 +11,8 @@ export type Changes = { changes: Change[]; total: ChangeCounts; truncated: boole
 
 /** How many paths of a snapshot are kept. */
 const maxPaths = 10_000
+/** Characters that they may have together: all of them are stored, and answered with, at once. */
+const maxText = 1024 * 1024
 
 /** What a snapshot changed; kept in the store, because its layers may be merged later. */
 export async function changesOf(context: Context, snapshot: Snapshot): Promise<Changes> {
@@ -21,9 +24,19 @@ export async function changesOf(context: Context, snapshot: Snapshot): Promise<C
   const { layers } = await copiedLayers(context, app, snapshot.image)
   const found = await read(context, layers, layers.length - addedLayers(context, snapshot, layers.length))
   const total = count(found)
-  const kept = found.slice(0, maxPaths)
+  const kept = firstOf(found)
   store.setChanged(app, number, total, kept)
   return toChanges(kept, total)
+}
+
+/** Those of them that are kept. */
+export function firstOf(changes: readonly Change[]): Change[] {
+  let room = maxText
+  const tooMany = changes.findIndex(({ path }, n) => {
+    room -= path.length
+    return n >= maxPaths || room < 0
+  })
+  return changes.slice(0, tooMany < 0 ? undefined : tooMany)
 }
 
 function toChanges(changes: Change[], total: ChangeCounts): Changes {
@@ -55,9 +68,8 @@ async function read({ layers }: Context, stack: readonly DiffId[], from: number)
       else kinds.set(path, before === 'added' ? 'added' : before === 'deleted' ? 'changed' : kind)
     }
   }
-  return [...kinds]
-    .map(([path, kind]) => ({ path, kind }))
-    .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+  const changes = [...kinds].map(([path, kind]) => ({ path, kind }))
+  return inPortions(sorted(changes, (a, b) => a.path < b.path))
 }
 
 function count(changes: readonly Change[]): ChangeCounts {
