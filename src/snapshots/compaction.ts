@@ -7,6 +7,7 @@ import { merge } from '../layers/merge.ts'
 import { messageOf } from '../problem.ts'
 import type { App, Launch, Snapshot } from '../store/records.ts'
 import { changesOf } from './changes.ts'
+import { appDisk } from './disk.ts'
 import { copiedLayers } from './images.ts'
 import { liveBytes } from './live-bytes.ts'
 import { isMeasured, measureReleases } from './measure.ts'
@@ -14,6 +15,9 @@ import { baseOf } from './stack.ts'
 
 /** State layers may hold this much of what was overwritten or deleted before that alone is a reason, bytes. */
 const smallWaste = 16 * 1024 * 1024
+
+/** What merging has to make of an app without room, times what is live: that it saves a few bytes is no reason. */
+const worthwhile = 1.1
 
 /** How many times the configured depth makes a wake wait: past 70 layers in all the engine is twice as slow. */
 const urgentFactor = 2
@@ -78,11 +82,13 @@ async function isDue(context: Context, now: Current): Promise<boolean> {
   const depth = depthOf(now)
   if (depth >= context.config.compactDepth) return true
   const held = now.snapshot.size - now.release.size
-  // One layer holds nothing that is gone, and what is little is no reason.
-  if (depth < 2 || held <= smallWaste) return false
+  const { used, budget } = appDisk(context, now.app.name)
+  const isFull = used > budget
+  // One layer holds nothing that is gone, and what is little is no reason but where there is no room.
+  if (depth < 2 || (held <= smallWaste && !isFull)) return false
   const { release, state } = await stackOf(context, now)
   const live = await liveBytes(context.layers, state, await baseOf(context.layers, release))
-  return held > 2 * live + smallWaste
+  return held > 2 * live + smallWaste || (isFull && held > live * worthwhile)
 }
 
 async function stackOf(context: Context, { app, snapshot, release }: Current): Promise<Stack> {

@@ -23,7 +23,8 @@ export function expired(
   const full = snapshots.filter(one => !isEmpty(one))
   const newestOfDay = new Map(full.map(one => [Math.floor(one.createdAt / day), one]))
   const kept = new Set(full.slice(-last))
-  for (const [when, one] of newestOfDay) if (today - when < days) kept.add(one)
+  // Days to come are of a clock that was wrong: they are no reason.
+  for (const [when, one] of newestOfDay) if (when <= today && today - when < days) kept.add(one)
   return snapshots.filter(one => !kept.has(one) && mayGo(one, current))
 }
 
@@ -67,12 +68,16 @@ export function overBudget(
 export function usedBy(snapshots: readonly Snapshot[], releases: ReadonlyMap<number, number>): number {
   return snapshots.reduce((sum, one, n) => {
     const before = snapshots[n - 1]
-    const goesOn = before?.release === one.release && before.layers + 1 === one.layers && one.source === null
+    const isOn = before?.release === one.release && one.source === null
+    // Several of the same container, taken while it ran, lie side by side on what it was made from.
+    const isBeside = before?.layers === one.layers && one.generation <= before.generation + 1
+    const goesOn = isOn && (before.layers + 1 === one.layers || isBeside)
     return sum + (goesOn ? one.bytes : Math.max(0, one.size - (releases.get(one.release) ?? 0)))
   }, 0)
 }
 
-function mayGo(one: Snapshot, current: number | null): boolean {
+/** Whether a snapshot is neither the current one nor pinned. */
+export function mayGo(one: Snapshot, current: number | null): boolean {
   return one.number !== current && !one.pinned
 }
 

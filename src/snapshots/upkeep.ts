@@ -3,10 +3,11 @@ import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { restoreImage } from '../apps/restore.ts'
 import { messageOf } from '../problem.ts'
+import type { Snapshot } from '../store/records.ts'
 import { compact } from './compaction.ts'
 import { copyImages, forgetLayers } from './copies.ts'
 import { appDisk, hostDisk } from './disk.ts'
-import { expired, expiredReleases, overBudget } from './retention.ts'
+import { expired, expiredReleases, mayGo, overBudget } from './retention.ts'
 
 /**
  * What is done for sleeping apps in the background, one app at a time: layers are merged, snapshots that are kept no
@@ -99,33 +100,42 @@ export class Upkeep implements AsyncDisposable {
 
   async #tidy(app: string): Promise<void> {
     await compact(this.#context, this.#apps, app)
-    const { store, now, config } = this.#context
+    const { store, now } = this.#context
     const current = store.app(app)?.snapshot ?? null
-    await this.#forget(app, expired(store.snapshots(app), current, now()))
-    const own = appDisk(this.#context, app)
-    if (own.used > own.budget) await this.#shrink(app, own.budget)
-    for (const one of store.apps()) {
-      const all = hostDisk(this.#context)
-      if (all.used <= config.disk) break
-      await this.#shrink(
-        one.name,
-        Math.max(0, appDisk(this.#context, one.name).used - (all.used - config.disk)),
-      )
-      await forgetLayers(this.#context)
+    await this.#forget(expired(store.snapshots(app), current, now()))
+    const { used, budget } = appDisk(this.#context, app)
+    if (used > budget) {
+      const releases = new Map(store.releases(app).map(one => [one.number, one.size]))
+      await this.#forget(overBudget(store.snapshots(app), releases, current, budget))
     }
+    await this.#shrinkAll()
     await this.#forgetReleases(app)
   }
 
-  async #shrink(app: string, budget: number): Promise<void> {
+  /** The oldest snapshots of all apps go until what is left fits the host's budget, or none is left that may go. */
+  async #shrinkAll(): Promise<void> {
     const { store } = this.#context
-    const releases = new Map(store.releases(app).map(one => [one.number, one.size]))
-    const current = store.app(app)?.snapshot ?? null
-    await this.#forget(app, overBudget(store.snapshots(app), releases, current, budget))
+    const isFull = () => {
+      const { used, budget } = hostDisk(this.#context)
+      return used > budget
+    }
+    if (!isFull()) return
+    const all = store
+      .apps()
+      .flatMap(app => store.snapshots(app.name).filter(one => mayGo(one, app.snapshot)))
+      .sort((a, b) => a.createdAt - b.createdAt)
+    for (const one of all) {
+      await this.#forget([one])
+      await forgetLayers(this.#context)
+      if (!isFull()) return
+    }
   }
 
-  async #forget(app: string, snapshots: readonly { number: number; image: string }[]): Promise<void> {
+  async #forget(snapshots: readonly Snapshot[]): Promise<void> {
     const { store, engine, step, log } = this.#context
-    for (const { number, image } of snapshots) {
+    for (const { app, number, image } of snapshots) {
+      // A sleep that goes on just now would be given its number again, and so its tag, which is then removed.
+      if (number + 1 === store.nextSnapshot(app)) continue
       // A rollback or a fork may be reading it; after the next sleep is soon enough.
       if (this.#apps.isClaimed(app) || !store.forgetSnapshot(app, number)) continue
       store.forgetCopy(image)
