@@ -8,10 +8,9 @@ import { changesOf } from './changes.ts'
  */
 export async function copyImages(context: Context, app: string): Promise<void> {
   const { store, engine, layers, step } = context
-  const copied = store.copies()
   const named = () => [...store.releases(app), ...store.snapshots(app)]
   for (const { image, createdAt } of named()) {
-    if (copied.has(image)) continue
+    if (store.isCopied(image)) continue
     try {
       using _kept = layers.retain()
       const { labels } = await engine.image(image)
@@ -27,11 +26,11 @@ export async function copyImages(context: Context, app: string): Promise<void> {
     }
   }
   for (const snapshot of store.snapshots(app)) {
-    if (snapshot.changed === null && store.copy(snapshot.image)) await changesOf(context, snapshot)
+    if (snapshot.changed === null && store.isCopied(snapshot.image)) await changesOf(context, snapshot)
   }
 }
 
 /** Removes the layers that no image's copy needs any more. */
 export async function forgetLayers({ store, layers }: Context): Promise<void> {
-  await layers.keep(new Set([...store.copies().values()].flatMap(({ manifest }) => manifest.layers)))
+  await layers.keep(store.copiedLayers())
 }

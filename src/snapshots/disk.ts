@@ -18,9 +18,7 @@ export function appDisk({ store, config }: Context, name: string): { used: numbe
 
 /** Bytes of all apps' snapshots and of what is copied to the data folder. */
 export function hostDisk(context: Context): { used: number; budget: number } {
-  const apps = context.store.apps().map(({ name }) => appDisk(context, name).used)
-  const used = apps.reduce((sum, one) => sum + one, context.layers.bytes)
-  return { used, budget: context.config.disk }
+  return { used: context.layers.bytes + context.store.snapshotBytes, budget: context.config.disk }
 }
 
 /** @throws {Problem} 507 `disk_full` when the app, the host or the disk itself is full: no upload is taken then */

@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type Database from 'better-sqlite3'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
-import type { Change } from '../engine/engine.ts'
+import type { Change, DiffId } from '../engine/engine.ts'
 import type { AppSettings } from '../releases/manifest.ts'
+import { CopyIndex } from './copy-index.ts'
 import { and, asc, drizzle, eq, getTableColumns, inArray, isNull, max, ne, sql } from './drizzle.ts'
 import { openDatabase } from './open.ts'
 import type {
@@ -27,6 +28,7 @@ export class Store implements Disposable {
   readonly #database: Database.Database
   readonly #db: BetterSQLite3Database
   readonly #secrets: Secrets
+  readonly #index = new CopyIndex()
   /** Id of this data folder: labels everything it owns on the engine. 12 hex digits. */
   readonly hostId: string
 
@@ -45,6 +47,10 @@ export class Store implements Disposable {
       .values({ key: 'host', value: randomBytes(6).toString('hex') })
       .onConflictDoNothing()
       .run()
+    for (const row of this.#db.select().from(copies).all()) {
+      const { manifest }: Copy = JSON.parse(row.copy)
+      this.#index.add(row.image, manifest.layers)
+    }
     this.hostId = this.#db.select().from(meta).where(eq(meta.key, 'host')).get()?.value ?? ''
   }
 
@@ -218,6 +224,37 @@ export class Store implements Disposable {
       .map(toSnapshot)
   }
 
+  /** References of all images that any app's releases and snapshots name. */
+  images(): Set<string> {
+    const releaseImages = this.#db.select({ image: releases.image }).from(releases)
+    const snapshotImages = this.#db.select({ image: snapshots.image }).from(snapshots)
+    return new Set(
+      releaseImages
+        .unionAll(snapshotImages)
+        .all()
+        .map(row => row.image),
+    )
+  }
+
+  /** Bytes that all apps' snapshots take; the sum of `usedBy` in `snapshots/retention.ts`, which reads no rows. */
+  get snapshotBytes(): number {
+    const [row] = this.#db.all<{ bytes: number | null }>(sql`
+      select sum(case
+        when source is null and release = release_before
+          and (layers = layers_before + 1 or (layers = layers_before and generation <= generation_before + 1))
+        then bytes else max(0, size - release_size) end) as bytes
+      from (
+        select s.source, s.release, s.layers, s.generation, s.bytes, s.size,
+          lag(s.release) over timeline as release_before,
+          lag(s.layers) over timeline as layers_before,
+          lag(s.generation) over timeline as generation_before,
+          coalesce(r.size, 0) as release_size
+        from ${snapshots} s left join ${releases} r on r.app = s.app and r.number = s.release
+        window timeline as (partition by s.app order by s.number)
+      )`)
+    return row?.bytes ?? 0
+  }
+
   snapshot(app: string, number: number): Snapshot | undefined {
     const row = this.#db
       .select(snapshotColumns)
@@ -360,12 +397,22 @@ export class Store implements Disposable {
     })
   }
 
-  /** Images that can be made again from the data folder, by tag. */
   copies(): Map<string, Copy> {
     const rows = this.#db.select().from(copies).all()
     return new Map(rows.map(row => [row.image, JSON.parse(row.copy)]))
   }
 
+  /** Whether the image can be made again from the data folder; see {@link copy}. */
+  isCopied(image: string): boolean {
+    return this.#index.has(image)
+  }
+
+  /** Every layer that a copy of an image needs. */
+  copiedLayers(): Set<DiffId> {
+    return this.#index.layers()
+  }
+
+  /** What it takes to make an image again from the data folder; undefined when it was not copied. */
   copy(image: string): Copy | undefined {
     const row = this.#db.select().from(copies).where(eq(copies.image, image)).get()
     return row && JSON.parse(row.copy)
@@ -374,10 +421,12 @@ export class Store implements Disposable {
   addCopy(image: string, copy: Copy): void {
     const values = { image, copy: JSON.stringify(copy) }
     this.#db.insert(copies).values(values).onConflictDoUpdate({ target: copies.image, set: values }).run()
+    this.#index.add(image, copy.manifest.layers)
   }
 
   forgetCopy(image: string): void {
     this.#db.delete(copies).where(eq(copies.image, image)).run()
+    this.#index.delete(image)
   }
 
   /** What the app's next wake starts from; undefined while it has no release. */
