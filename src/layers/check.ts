@@ -106,13 +106,24 @@ function* hide(union: Union, listing: Listing): Generator<void, void> {
     else if (type !== 'directory') emptied.add(path)
   }
   if (gone.size === 0 && emptied.size === 0) return
+  // By folder: most paths share theirs with others.
+  const inside = new Map([['', emptied.has('')]])
+  const hidesInside = (folder: string): boolean => {
+    let hides = inside.get(folder)
+    if (hides === undefined) {
+      hides = gone.has(folder) || emptied.has(folder) || hidesInside(folderOf(folder))
+      inside.set(folder, hides)
+    }
+    return hides
+  }
   for (const path of union.keys()) {
     yield
-    const above = foldersAbove(path)
-    const isHidden =
-      gone.has(path) || emptied.has('') || above.some(folder => gone.has(folder) || emptied.has(folder))
-    if (isHidden) union.delete(path)
+    if (gone.has(path) || hidesInside(folderOf(path))) union.delete(path)
   }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
 function* showWinners(union: Union, below: Union, winners: ReadonlySet<string>): Generator<void, void> {
