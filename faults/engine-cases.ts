@@ -58,7 +58,9 @@ export async function runEngineCases(
     .filter(step => step.startsWith(only))
     .flatMap(step => {
       const [group] = step.split('.')
-      const own = scenarios.find(one => one.steps.includes(step) && one.commits.startsWith(`${group}.`))
+      const [own] = scenarios
+        .filter(one => one.steps.includes(step) && one.commits.startsWith(`${group}.`))
+        .sort((a, b) => b.steps.length - a.steps.length)
       return own ? [{ step, scenario: own }] : []
     })
   const results: Result[] = []

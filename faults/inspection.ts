@@ -54,14 +54,14 @@ export async function until<T>(
   }
 }
 
-/** The app's state once it rests; undefined when there is no such app. @throws {Stuck} */
+/** The app's state once it rests; undefined when there is no such app, or nothing of it but its name. @throws {Stuck} */
 export async function restingState(host: FaultyHost, app: string): Promise<string | undefined> {
   const { status, json } = await until(
     `the state of ${app}`,
     () => host.api('GET', `/v1/apps/${app}`),
     answer => answer.status === 404 || (ends.has(answer.json.state) && answer.json.requests.waiting === 0),
   )
-  return status === 404 ? undefined : json.state
+  return status === 404 || json.release === null ? undefined : json.state
 }
 
 /**
@@ -85,7 +85,12 @@ export async function readDisk(host: FaultyHost, app: string, held = 0): Promise
 export async function inspect(host: FaultyHost, app: string, held = 0): Promise<Seen | undefined> {
   const state = await restingState(host, app)
   if (state === undefined) return undefined
-  const disk = await readDisk(host, app, held)
+  const disk = await readDisk(host, app, held).catch(async error => {
+    // It was being deleted just then.
+    if ((await restingState(host, app)) === undefined) return undefined
+    throw error
+  })
+  if (!disk) return undefined
   const [{ json: shown }, { json: code }, { json: data }] = await Promise.all(
     ['', '/releases', '/snapshots'].map(what => host.api('GET', `/v1/apps/${app}${what}`)) as [
       ReturnType<FaultyHost['api']>,
