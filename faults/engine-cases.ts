@@ -46,7 +46,7 @@ const away = 300
 /** How long an app may be held back once the engine is there again, ms. */
 const held = 40_000
 /** How long the way to a step may take, ms. */
-const patience = 30_000
+const patience = 120_000
 
 /** Kills an engine of its own at steps that begin with `only`, each time while the host stands still there. */
 export async function runEngineCases(
