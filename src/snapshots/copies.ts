@@ -1,5 +1,6 @@
 import type { Context } from '../apps/context.ts'
 import { NotFound } from '../engine/engine.ts'
+import { LayerInvalid } from '../layers/listing.ts'
 import { changesOf } from './changes.ts'
 
 /**
@@ -7,7 +8,7 @@ import { changesOf } from './changes.ts'
  * snapshot changed: the defence against an engine whose images somebody prunes.
  */
 export async function copyImages(context: Context, app: string): Promise<void> {
-  const { store, engine, layers, step } = context
+  const { store, engine, layers, log, step } = context
   const named = () => [...store.releases(app), ...store.snapshots(app)]
   for (const { image, createdAt } of named()) {
     if (store.isCopied(image)) continue
@@ -21,8 +22,10 @@ export async function copyImages(context: Context, app: string): Promise<void> {
       store.addCopy(image, { manifest, labels })
       step('copy.recorded')
     } catch (error) {
+      // One that is out of bounds must not keep the others from being copied.
+      if (error instanceof LayerInvalid) log.error('copy_refused', { app, image, error: error.message })
       // It went while this went on, or it is lost: what asks for it says so.
-      if (!(error instanceof NotFound)) throw error
+      else if (!(error instanceof NotFound)) throw error
     }
   }
   for (const snapshot of store.snapshots(app)) {

@@ -35,12 +35,20 @@ export async function refuseIfFull(context: Context, name: string): Promise<void
       `all snapshots and copies take ${mib(host.used)} MiB, more than the ${mib(host.budget)} MiB of this host (DORMICE_DISK); delete apps or snapshots, or raise it`,
     )
   }
-  const { bavail, bsize } = await statfs(context.config.data)
-  if (bavail * bsize < reserve) {
-    throw full(
-      `the disk of the data folder has ${mib(bavail * bsize)} MiB left, and no upload is taken below ${mib(reserve)} MiB; make room on it`,
-    )
-  }
+  await refuseUnlessRoom(context, 0)
+}
+
+/**
+ * @param bytes that are to be written; the engine's disk is taken to be the data folder's
+ * @throws {Problem} 507 `disk_full`
+ */
+export async function refuseUnlessRoom({ config }: Pick<Context, 'config'>, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(config.data)
+  const left = bavail * bsize
+  if (left >= bytes + reserve) return
+  throw full(
+    `the disk of the data folder has ${mib(left)} MiB left, and ${mib(bytes + reserve)} MiB are needed for this; make room on it`,
+  )
 }
 
 function full(detail: string): Problem {

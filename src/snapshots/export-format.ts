@@ -89,7 +89,7 @@ export const ExportedApp = z
           z.strictObject({ kind: z.literal('image'), reference: z.string().max(500) }),
         ]),
       }),
-      files: z.array(z.tuple([z.string().max(4096), z.string().max(4200)])).max(1_000_000),
+      files: z.array(z.tuple([z.string().max(4096), z.string().max(4200)])).max(200_000),
       image: Manifest,
     }),
     /** Null: it has written nothing. */

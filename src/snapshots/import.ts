@@ -9,11 +9,12 @@ import type { DiffId, ImageManifest, Labels } from '../engine/engine.ts'
 import { LayerInvalid } from '../layers/listing.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { Release, ReleaseSpec } from '../store/records.ts'
+import { refuseUnlessRoom } from './disk.ts'
 import { ExportedApp, layerOf } from './export-format.ts'
 import { nextSnapshotImage } from './images.ts'
 
 /** Bytes of `app.json`. */
-const maxDescription = 256 * 1024 * 1024
+const maxDescription = 32 * 1024 * 1024
 
 /**
  * Makes a new app of an export. Until its last step there is no such app, and a crash leaves nothing that the next
@@ -125,6 +126,9 @@ async function receive(context: Context, tar: Readable, signal: AbortSignal): Pr
   // Not even a layer that is here already may be left out: who knows its name need not be who may read it.
   const missing = [...expected].find(layer => !received.has(layer))
   if (missing) throw bad(`its layer ${missing} is missing`)
+  let unpacked = 0
+  for (const layer of expected) for (const { size } of await layers.listing(layer)) unpacked += size
+  await refuseUnlessRoom(context, unpacked)
   return app
 }
 
