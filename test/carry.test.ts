@@ -284,7 +284,8 @@ describe('a deploy of an app that has written something', () => {
       await deployShell(host, 'heavy', says)
       const { count, longest } = await traffic.endWell()
       t.diagnostic(`release ${says}: ${count} requests; the longest was held for ${longest.toFixed(0)} ms`)
-      assert.ok(longest < 5_000)
+      // Below 1000 where nothing else runs.
+      assert.ok(longest < 15_000)
       assert.equal((await host.visit('heavy')).body, says)
       assert.deepEqual(await tree(host, 'heavy', '/app/data'), before)
       await run(host, 'heavy', 'for n in $(seq 100); do head -c 100000 /dev/urandom > data/$n; done')

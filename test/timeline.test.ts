@@ -334,7 +334,7 @@ describe('a snapshot of a running app', () => {
 
     await run(host, 'live', changes)
     await docker.getContainer(container).remove({ force: true })
-    await host.until('live', 'crashed')
+    await host.until('live', 'asleep')
     await host.api('POST', '/v1/apps/live/wake')
     assert.deepEqual(await tree(host, 'live'), then)
     await host.sleep('live')
