@@ -130,9 +130,11 @@ export async function startHost({
   // An engine that is down, or an app that is slow to answer, does not keep the others from being served.
   await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
   port = await listen(edge, config)
-  if (!leaveRunning) stack.defer(() => sleepAll(context, apps))
   stack.use(upkeep)
   upkeep.start()
+  // Before what may still be done in the background is waited for: it is not what a shutdown is asked for.
+  if (!leaveRunning) stack.defer(() => sleepAll(context, apps))
+  stack.defer(() => upkeep.end())
   stack.use(edge)
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),

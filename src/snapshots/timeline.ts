@@ -3,8 +3,6 @@ import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { isAppName } from '../apps/naming.ts'
 import { unknownApp } from '../apps/problems.ts'
-import { restoreImage } from '../apps/restore.ts'
-import { NotFound } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
 import { badName } from '../releases/bad-name.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
@@ -16,6 +14,7 @@ import { exportApp } from './export.ts'
 import { fork } from './fork.ts'
 import { importApp } from './import.ts'
 import { appBusy, appExists, snapshotInUse, unknownRelease, unknownSnapshot } from './problems.ts'
+import { restoreLost } from './restore-lost.ts'
 import { backToRelease, backToSnapshot } from './rollback.ts'
 
 /** What can be done with an app's history: its releases and snapshots. */
@@ -98,7 +97,7 @@ export class Timeline {
     this.#app(name)
     using _claim = this.#claim(name)
     const { store, engine } = this.#context
-    // In its turn: a sleep meanwhile could be given the number again, and so the tag that is then removed.
+    // In its turn: a sleep meanwhile may be about to settle on it.
     await this.#apps.get(name).undisturbed(async () => {
       const { image } = this.#snapshot(name, number)
       if (!store.forgetSnapshot(name, number)) {
@@ -111,23 +110,10 @@ export class Timeline {
 
   /** Makes those of an app's images again that the engine has lost, from their copies in the data folder. */
   async restore(name: string): Promise<{ restored: string[]; missing: string[] }> {
-    const { store, engine } = this.#context
+    const { store } = this.#context
     this.#app(name)
-    const restored: string[] = []
-    const missing: string[] = []
-    for (const { image } of [...store.releases(name), ...store.snapshots(name)]) {
-      const gone = await engine.image(image).then(
-        () => false,
-        error => {
-          if (error instanceof NotFound) return true
-          throw error
-        },
-      )
-      if (!gone) continue
-      const back = await restoreImage(this.#context, image)
-      ;(back ? restored : missing).push(image)
-    }
-    return { restored, missing }
+    const images = [...store.releases(name), ...store.snapshots(name)].map(({ image }) => image)
+    return restoreLost(this.#context, this.#apps, name, images)
   }
 
   /**

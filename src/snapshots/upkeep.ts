@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
-import { restoreImage } from '../apps/restore.ts'
 import { messageOf } from '../problem.ts'
 import type { Snapshot } from '../store/records.ts'
 import { compact } from './compaction.ts'
 import { copyImages, forgetLayers } from './copies.ts'
 import { appDisk, hostDisk } from './disk.ts'
+import { restoreAllLost } from './restore-lost.ts'
 import { expired, expiredReleases, mayGo, overBudget } from './retention.ts'
 
 /**
@@ -22,17 +23,22 @@ export class Upkeep implements AsyncDisposable {
   readonly #toCopy = new Map<string, number>()
   readonly #tidying = new Set<string>()
   readonly #onChange = (app: string) => this.#changed(app)
-  #ended = false
+  readonly #ending = new AbortController()
+  #looks = false
 
-  constructor(context: Context, apps: Apps) {
+  readonly #endTimeout: number
+
+  /** @param options.endTimeout how long a shutdown waits for what is being done, ms: a crash in it harms nothing either */
+  constructor(context: Context, apps: Apps, { endTimeout = 15_000 } = {}) {
     this.#context = context
     this.#apps = apps
+    this.#endTimeout = endTimeout
   }
 
   /** Begins, once what a crash left has been put right: until then an image may not be what it seems. */
   start(): void {
     void this.#apps.settled.then(() => {
-      if (this.#ended) return
+      if (this.#ending.signal.aborted) return
       this.#context.changes.on('change', this.#onChange)
       for (const { name } of this.#apps.all()) this.#changed(name)
     })
@@ -50,22 +56,31 @@ export class Upkeep implements AsyncDisposable {
 
   /** Makes images again that the engine has lost, as after `docker image prune -a`; called about once a minute. */
   look(): void {
-    void this.#line(async () => {
-      if (this.#ended) return
-      const { store, engine } = this.#context
-      const there = new Set((await engine.images()).flatMap(({ tags }) => tags))
-      for (const image of store.copies().keys()) {
-        if (!there.has(image) && store.copy(image) && !this.#ended) await restoreImage(this.#context, image)
-      }
-    }).catch(error => this.#context.log.warn('restore_failed', { error: messageOf(error) }))
+    // One that takes long is not followed by all that were due meanwhile.
+    if (this.#looks || this.#ending.signal.aborted) return
+    this.#looks = true
+    void this.#line(() => restoreAllLost(this.#context, this.#apps, this.#ending.signal))
+      .catch(error => this.#context.log.warn('restore_failed', { error: messageOf(error) }))
+      .finally(() => {
+        this.#looks = false
+      })
   }
 
-  /** Waits for what is being done just now; nothing new begins. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true
+  /** Nothing new begins. */
+  end(): void {
+    this.#ending.abort()
     this.#context.changes.off('change', this.#onChange)
     this.#line.clearQueue()
-    await this.#line(async () => undefined)
+  }
+
+  /** Waits for what is being done just now, within a bound. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end()
+    const waited = new AbortController()
+    const late = sleep(this.#endTimeout, 'late', { signal: waited.signal }).catch(() => undefined)
+    const outcome = await Promise.race([this.#line(async () => undefined), late])
+    waited.abort()
+    if (outcome === 'late') this.#context.log.warn('upkeep_left_unfinished', {})
   }
 
   #changed(app: string): void {
@@ -84,23 +99,30 @@ export class Upkeep implements AsyncDisposable {
 
   /** What a deleted app wrote is not kept in the data folder either. */
   #gone(app: string): void {
-    if (this.#ended) return
+    if (this.#ending.signal.aborted) return
+    // An app of the same name that comes after it begins anew.
+    this.#tidying.delete(app)
+    this.#toCopy.delete(app)
     void this.#line(() => forgetLayers(this.#context)).catch(error =>
       this.#context.log.warn('layers_not_removed', { app, error: messageOf(error) }),
     )
   }
 
   #queue(app: string, failure: string, work: () => Promise<void>): void {
-    if (this.#ended) return
+    const { signal } = this.#ending
+    if (signal.aborted) return
     void this.#line(async () => {
-      if (this.#ended || this.#context.store.app(app)?.deletedAt !== null) return
+      if (signal.aborted || this.#context.store.app(app)?.deletedAt !== null) return
       await work()
     }).catch(error => this.#context.log.warn(failure, { app, error: messageOf(error) }))
   }
 
   async #tidy(app: string): Promise<void> {
-    await compact(this.#context, this.#apps, app)
-    const { store, now } = this.#context
+    const { store, now, log } = this.#context
+    // Snapshots of an app that cannot be compacted go all the same, or it would fill the disk.
+    await compact(this.#context, this.#apps, app).catch(error =>
+      log.error('compaction_failed', { app, error: messageOf(error) }),
+    )
     const current = store.app(app)?.snapshot ?? null
     await this.#forget(expired(store.snapshots(app), current, now()))
     const { used, budget } = appDisk(this.#context, app)
@@ -134,8 +156,6 @@ export class Upkeep implements AsyncDisposable {
   async #forget(snapshots: readonly Snapshot[]): Promise<void> {
     const { store, engine, step, log } = this.#context
     for (const { app, number, image } of snapshots) {
-      // A sleep that goes on just now would be given its number again, and so its tag, which is then removed.
-      if (number + 1 === store.nextSnapshot(app)) continue
       // A rollback or a fork may be reading it; after the next sleep is soon enough.
       if (this.#apps.isClaimed(app) || !store.forgetSnapshot(app, number)) continue
       store.forgetCopy(image)
@@ -148,6 +168,8 @@ export class Upkeep implements AsyncDisposable {
 
   async #forgetReleases(app: string): Promise<void> {
     const { store, engine, log } = this.#context
+    // A rollback may be on its way to one of them; after the next sleep is soon enough.
+    if (this.#apps.isClaimed(app)) return
     const current = store.app(app)?.release ?? null
     const old = expiredReleases(store.releases(app), store.snapshots(app), current)
     for (const { number, image } of store.forgetReleases(

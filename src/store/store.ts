@@ -188,6 +188,8 @@ export class Store implements Disposable {
   }
 
   #goOnFrom(app: string, release: number, snapshot: Snapshot | undefined): void {
+    // An app of a release that is not there could neither wake nor fall asleep.
+    if (!this.release(app, release)) throw new Error(`${app} has no release ${release}`)
     if (snapshot) this.#insertSnapshot(snapshot)
     this.#db
       .update(apps)
@@ -395,11 +397,6 @@ export class Store implements Disposable {
       for (const [key, value] of Object.entries(from.env)) this.setEnv(app, key, value, now)
       this.promote(from.release, from.files, from.snapshot)
     })
-  }
-
-  copies(): Map<string, Copy> {
-    const rows = this.#db.select().from(copies).all()
-    return new Map(rows.map(row => [row.image, JSON.parse(row.copy)]))
   }
 
   /** Whether the image can be made again from the data folder; see {@link copy}. */

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { TimelineStage } from './fake-images.ts'
+import { rules } from './retention.ts'
+import { Upkeep } from './upkeep.ts'
+
+const labelsOf = (stage: TimelineStage, image: string) => stage.images.find(image).labels
+
+/** An app with more snapshots than are kept, all of one day. */
+function sleepALot(stage: TimelineStage, app: string): void {
+  stage.release(app, ['sha256:1'])
+  for (let n = 0; n < rules.last + 3; n++) stage.sleep(app, ['sha256:1', 'sha256:2'])
+}
+
+/** Begins the upkeep of a host that has started. */
+async function begin(stage: TimelineStage, options = {}): Promise<Upkeep> {
+  await stage.apps.reconcile()
+  const upkeep = new Upkeep(stage.context, stage.apps, options)
+  upkeep.start()
+  await immediate()
+  return upkeep
+}
+
+/** Resolves once what goes on in the background, all of it in memory, has come to that. */
+async function until(condition: () => boolean): Promise<void> {
+  for (let turn = 0; !condition(); turn++) {
+    assert.ok(turn < 2000, 'it never came to that')
+    await immediate()
+  }
+}
+
+/** Resolves once the engine is asked for something. */
+function asked(stage: TimelineStage, call: string): { reached: Promise<void>; go: () => void } {
+  const { promise: reached, resolve } = Promise.withResolvers<void>()
+  const { promise: held, resolve: go } = Promise.withResolvers<void>()
+  stage.images.before = async what => {
+    if (what !== call) return
+    stage.images.before = () => undefined
+    resolve()
+    await held
+  }
+  return { reached, go }
+}
+
+test('an app that comes after a deleted one of the same name is tidied like any other', async () => {
+  using stage = new TimelineStage()
+  stage.release('notes', ['sha256:1'])
+  const upkeep = await begin(stage)
+  {
+    await using _ = upkeep
+    // What is to be done for it waits in the line while it is deleted.
+    stage.release('other', ['sha256:1'], { layers: 0 })
+    const { reached, go } = asked(stage, 'image')
+    stage.context.changes.emit('change', 'other')
+    await reached
+    stage.context.changes.emit('change', 'notes')
+    const deleted = stage.apps.delete('notes')
+    go()
+    await deleted
+    sleepALot(stage, 'notes')
+    stage.context.changes.emit('change', 'notes')
+    await until(() => stage.store.snapshots('notes').length === rules.last)
+  }
+})
+
+test('snapshots of an app that cannot be compacted are forgotten all the same', {
+  timeout: 10_000,
+}, async () => {
+  using stage = new TimelineStage({ DORMICE_COMPACT_DEPTH: '2' })
+  stage.release('notes', ['sha256:1'])
+  for (let n = 0; n < rules.last + 3; n++) stage.sleep('notes', ['sha256:0', 'sha256:2', 'sha256:3'])
+  await using _ = await begin(stage)
+  await until(() => stage.store.snapshots('notes').length === rules.last)
+})
+
+test('a release that a rollback goes back to stays', async () => {
+  using stage = new TimelineStage()
+  for (let n = 0; n < rules.releases + 2; n++) stage.release('notes', ['sha256:1'])
+  {
+    using _claim = stage.apps.claim('notes')
+    await using _ = await begin(stage)
+  }
+  assert.equal(stage.store.releases('notes').length, rules.releases + 2)
+  {
+    await using _ = await begin(stage)
+    await immediate()
+  }
+  assert.equal(stage.store.releases('notes').length, rules.releases)
+})
+
+test('going back to a release that is gone leaves the app as it is', () => {
+  using stage = new TimelineStage()
+  stage.release('notes', ['sha256:1'])
+  const before = stage.store.app('notes')
+  assert.throws(() => stage.store.rollBack('notes', 7))
+  assert.deepEqual(stage.store.app('notes'), before)
+})
+
+test('an image is not made again for an app that is deleted meanwhile', async () => {
+  using stage = new TimelineStage()
+  stage.release('notes', ['sha256:1'])
+  const { image } = stage.sleep('notes', ['sha256:1', 'sha256:2'])
+  stage.store.addCopy(image, {
+    labels: labelsOf(stage, image),
+    manifest: { config: '{}', layers: ['sha256:1', 'sha256:2'] },
+  })
+  await using upkeep = await begin(stage)
+  stage.images.remove(image)
+  const { reached, go } = asked(stage, 'assemble')
+  upkeep.look()
+  await reached
+  const deleted = stage.apps.delete('notes')
+  await immediate()
+  go()
+  await deleted
+  await upkeep[Symbol.asyncDispose]()
+  assert.deepEqual(stage.images.tags(), [])
+})
+
+test('a shutdown waits for upkeep that takes long no longer than it is told to', async () => {
+  using stage = new TimelineStage()
+  stage.release('notes', ['sha256:1'], { layers: 0 })
+  const { reached, go } = asked(stage, 'image')
+  const upkeep = await begin(stage, { endTimeout: 20 })
+  await reached
+  await upkeep[Symbol.asyncDispose]()
+  go()
+})
