@@ -2,25 +2,21 @@ import pLimit from 'p-limit'
 import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { App, Launch, Snapshot, SnapshotReason } from '../store/records.ts'
-import { Backoff } from './backoff.ts'
 import type { Context } from './context.ts'
+import { EngineSide } from './engine-side.ts'
+import { type Failure, Failures } from './failures.ts'
 import type { Keepable } from './keeper.ts'
 import type { Leasable, Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
 import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
 import * as problems from './problems.ts'
-import { findLeftover } from './recovery.ts'
-import { restoreImage } from './restore.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
 import { WaitedTooLong, Waiting } from './waiting.ts'
 import { awaitReady, describeExit, joinLines, type Running, StartFailed, wake } from './wake.ts'
 
 export type State = 'asleep' | 'waking' | 'awake' | 'falling-asleep' | 'crashed' | 'lost'
-
-/** Why an app is `crashed` or `lost`, for its operator. Times are epoch ms. */
-export type Failure = { at: number; message: string; lastLines: string; retryAt: number }
 
 /** How long requests that run may go on once the app must stop, ms; then they are cut. */
 const drainTimeout = 10_000
@@ -35,18 +31,12 @@ export class Instance implements Leasable, Keepable {
   readonly #line = pLimit(1)
   #state: State = 'asleep'
   #running: (Running & { since: number; leases: Leases }) | undefined
-  /**
-   * The engine may have a container of this app that is not `#running`: so it is after a start of the host, and
-   * after a step whose outcome is not known. Who needs to know looks first.
-   */
-  #unsure = true
+  readonly #engineSide: EngineSide
+  readonly #failures: Failures
   readonly #waiting = new Waiting()
   #waking: Promise<void> | undefined
   #looking: Promise<void> | undefined
   #waitsForMemory = false
-  /** By a clock of its own: the wall's may be set back while an app is held back. */
-  readonly #backoff = new Backoff()
-  #failure: Failure | undefined
   #deleted = false
   #lastUsed: number | undefined
   #settings: EffectiveSettings
@@ -54,6 +44,8 @@ export class Instance implements Leasable, Keepable {
   constructor(context: Context, name: string) {
     this.#context = context
     this.name = name
+    this.#engineSide = new EngineSide(context, name)
+    this.#failures = new Failures(name, context.now)
     this.#settings = this.#readSettings()
   }
 
@@ -67,7 +59,7 @@ export class Instance implements Leasable, Keepable {
   }
 
   get failure(): Failure | undefined {
-    return this.#failure
+    return this.#failures.last
   }
 
   /** Requests that run and requests that wait for a wake. */
@@ -158,7 +150,7 @@ export class Instance implements Leasable, Keepable {
     return this.#inTurn(async () => {
       const running = this.#running
       if (!running) {
-        const left = await this.#leftover()
+        const left = await this.#engineSide.leftover()
         if (left) await this.#settle(left.id, 'recovery')
         return undefined
       }
@@ -167,7 +159,7 @@ export class Instance implements Leasable, Keepable {
       } catch (error) {
         // Once the engine is back, it is looked whether the container runs.
         if (error instanceof EngineUnavailable) throw problems.engineUnavailable(error)
-        if (await this.#runs(running.container)) throw error
+        if (await this.#engineSide.runs(running.container)) throw error
         // It ended meanwhile, or stayed frozen, where requests would hang: the disk is kept as it is.
         const how = 'it ended while a snapshot of it was taken'
         await this.#crashed(running.container, how, performance.now() - running.since)
@@ -187,7 +179,7 @@ export class Instance implements Leasable, Keepable {
     return this.#inTurn(async () => {
       const { store, keeper, log } = this.#context
       const wasAwake = this.#state === 'awake'
-      this.#unsure = true
+      this.#engineSide.unsure = true
       await this.#fallAsleep(reason, { cancellable: false })
       const app = store.app(this.name)
       if (!app || this.#deleted) throw problems.unknownApp(this.name)
@@ -208,15 +200,15 @@ export class Instance implements Leasable, Keepable {
         await next.flushed
         next.commit()
         this.#settings = this.#readSettings()
-        this.#backoff.forget()
+        this.#failures.forget()
         this.#awake(running, undefined)
       } catch (error) {
         const problem = error instanceof StartFailed ? await this.#notReady(error) : error
         // Whatever is left of the trial is of a generation that the store never had.
-        this.#unsure = true
-        await this.#leftover().catch(again =>
-          log.warn('trial_not_removed', { app: this.name, error: messageOf(again) }),
-        )
+        this.#engineSide.unsure = true
+        await this.#engineSide
+          .leftover()
+          .catch(again => log.warn('trial_not_removed', { app: this.name, error: messageOf(again) }))
         await next
           ?.discard()
           .catch(again => log.warn('image_not_removed', { app: this.name, error: messageOf(again) }))
@@ -240,9 +232,9 @@ export class Instance implements Leasable, Keepable {
     this.#deleted = true
     await this.#inTurn(async () => {
       await this.#drainLeases({ cancellable: false, timeout: 0 })
-      this.#unsure = true
+      this.#engineSide.unsure = true
       try {
-        await this.#leftover()
+        await this.#engineSide.leftover()
       } finally {
         this.#asleep()
       }
@@ -253,8 +245,8 @@ export class Instance implements Leasable, Keepable {
   recover(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#running || this.#deleted) return
-      this.#unsure = true
-      const left = await this.#leftover()
+      this.#engineSide.unsure = true
+      const left = await this.#engineSide.leftover()
       if (!left) return
       if (left.state === 'running') await this.#wakeNow()
       else await this.#settle(left.id, 'recovery')
@@ -295,7 +287,7 @@ export class Instance implements Leasable, Keepable {
     const running = this.#running
     if (running?.container !== container || this.#state !== 'awake') return
     await this.#inTurn(async () => {
-      if (this.#running !== running || (await this.#runs(container))) return
+      if (this.#running !== running || (await this.#engineSide.runs(container))) return
       this.#context.log.warn('app_died', { app: this.name, how: how ?? 'nobody saw it end' })
       if (how !== undefined) {
         const ranFor = performance.now() - running.since
@@ -312,19 +304,9 @@ export class Instance implements Leasable, Keepable {
     return exit?.oomKilled ? describeExit(exit) : how
   }
 
-  async #runs(container: string): Promise<boolean> {
-    try {
-      return (await this.#context.engine.container(container)).state === 'running'
-    } catch (error) {
-      if (error instanceof NotFound) return false
-      throw error
-    }
-  }
-
   #wakeOrWait(): Promise<void> {
     if (this.#deleted) throw problems.unknownApp(this.name)
-    const failure = this.#failure
-    if (this.#state === 'crashed' && failure && this.#backoff.left > 0) throw this.#isCrashed(failure)
+    if (this.#state === 'crashed') this.#failures.refuseWhileHeldBack()
     return this.#wakeShared()
   }
 
@@ -347,20 +329,21 @@ export class Instance implements Leasable, Keepable {
     this.#settings = effectiveSettings(this.#context.config, launch.app.settings, launch.release.spec)
     this.#become('waking')
     try {
-      const left = await this.#leftover()
+      const left = await this.#engineSide.leftover()
       if (left?.state === 'running') keeper.charge(this, this.#settings.memory)
       else await this.#admit(this.#settings)
       const running = left ? await this.#resume(left, launch) : await wake(this.#context, launch)
       const adopted = left?.state === 'running'
       this.#awake(running, adopted ? undefined : { kind: 'cold', ms: performance.now() - asked })
     } catch (error) {
-      if (again && error instanceof NotFound && (await this.#imageIsBack())) {
+      if (again && error instanceof NotFound && (await this.#engineSide.imageIsBack())) {
         keeper.release(this.name)
         return this.#wakeNow(asked, false)
       }
       const problem = await this.#wakeFailed(error)
       // The engine may have refused it for a container that a step left which was given up before.
-      if (again && this.#unsure && !(error instanceof EngineUnavailable)) return this.#wakeNow(asked, false)
+      if (again && this.#engineSide.unsure && !(error instanceof EngineUnavailable))
+        return this.#wakeNow(asked, false)
       throw problem
     }
   }
@@ -390,62 +373,26 @@ export class Instance implements Leasable, Keepable {
     return awaitReady(this.#context, launch, found)
   }
 
-  /** The engine had lost the image (`docker image prune -a` takes it), and it could be made again. */
-  async #imageIsBack(): Promise<boolean> {
-    const { store, log } = this.#context
-    const image = store.launch(this.name)?.image
-    if (image === undefined || !(await this.#imageIsGone())) return false
-    return restoreImage(this.#context, image).catch(error => {
-      log.error('restore_failed', { app: this.name, image, error: messageOf(error) })
-      return false
-    })
-  }
-
-  /** What the engine did not find may also be a container that somebody removed in that moment. */
-  async #imageIsGone(): Promise<boolean> {
-    const image = this.#context.store.launch(this.name)?.image
-    return image !== undefined && isGone(this.#context.engine.image(image))
-  }
-
   /** Settles a wake that failed; returns what to tell those who waited for it. */
   async #wakeFailed(error: unknown): Promise<unknown> {
-    const { log, now, keeper } = this.#context
+    const { log, keeper } = this.#context
     if (error instanceof StartFailed) {
       await this.#crashed(error.container, error.message, 0)
-      return this.#failure ? this.#isCrashed(this.#failure) : error
+      return this.#failures.problem(error)
     }
     keeper.release(this.name)
     this.#become('asleep')
     if (error instanceof Problem) return error
-    this.#unsure = true
+    this.#engineSide.unsure = true
     log.error('wake_failed', { app: this.name, error: messageOf(error) })
-    if (error instanceof NotFound && (await this.#imageIsGone())) {
-      this.#failure = { at: now(), message: messageOf(error), lastLines: '', retryAt: now() }
+    if (error instanceof NotFound && (await this.#engineSide.imageIsGone())) {
+      this.#failures.failed(messageOf(error))
       this.#become('lost')
       return problems.appLost(this.name, error)
     }
     return error instanceof EngineUnavailable
       ? problems.engineUnavailable(error)
       : problems.wakeFailed(this.name, error)
-  }
-
-  /** The container that holds the app's newest data although this instance does not run it, if there is one. */
-  async #leftover(): Promise<Container | undefined> {
-    if (!this.#unsure) return undefined
-    const left = await findLeftover(this.#context, this.name)
-    if (!left) this.#containerIsGone()
-    return left
-  }
-
-  /** What a snapshot has that was taken while the container ran is the newest there is. */
-  #containerIsGone(): void {
-    const { store, log } = this.#context
-    this.#unsure = false
-    const app = store.app(this.name)
-    const live = app && store.liveSnapshot(app)
-    if (!live) return
-    log.warn('container_gone', { app: this.name, goesOnFrom: live.number })
-    store.settleOn(live)
   }
 
   async #fallAsleep(
@@ -460,7 +407,7 @@ export class Instance implements Leasable, Keepable {
       if (outcome === 'cancelled') throw problems.sleepCancelled(this.name)
       this.#context.step('sleep.drained')
     }
-    const container = this.#running?.container ?? (await this.#leftover())?.id
+    const container = this.#running?.container ?? (await this.#engineSide.leftover())?.id
     if (container === undefined) return undefined
     return (await this.#settle(container, reason)).snapshot
   }
@@ -477,22 +424,20 @@ export class Instance implements Leasable, Keepable {
           this.#context.log.error('compaction_failed', { app: this.name, error: messageOf(error) }),
         )
       this.#asleep()
-      this.#failure = undefined
+      this.#failures.clear()
       return asleep
     } catch (error) {
-      const gone = await isGone(this.#context.engine.container(container))
+      const gone = await this.#engineSide.isGone(container)
       this.#asleep()
       if (gone) {
         // The app goes on from its last snapshot.
-        this.#containerIsGone()
+        this.#engineSide.containerIsGone()
         this.#context.log.warn('container_gone', { app: this.name, container, error: messageOf(error) })
         return { snapshot: undefined, lastLines: [], gone: true }
       }
       this.#context.log.error('sleep_failed', { app: this.name, container, error: messageOf(error) })
-      const at = this.#context.now()
-      const message = `it could not be put to sleep, its container stays: ${messageOf(error)}`
-      this.#failure = { at, message, lastLines: '', retryAt: at }
-      this.#unsure = true
+      this.#failures.failed(`it could not be put to sleep, its container stays: ${messageOf(error)}`)
+      this.#engineSide.unsure = true
       throw error
     }
   }
@@ -503,13 +448,7 @@ export class Instance implements Leasable, Keepable {
     const asleep = await this.#settle(container, 'crash').catch(() => undefined)
     // Somebody removed it, which is no failure of the app.
     if (asleep?.gone) return
-    const { now } = this.#context
-    this.#failure = {
-      at: now(),
-      message,
-      lastLines: joinLines(asleep?.lastLines ?? []),
-      retryAt: now() + this.#backoff.failed(ranFor),
-    }
+    this.#failures.crashed(message, asleep?.lastLines ?? [], ranFor)
     this.#become('crashed')
   }
 
@@ -525,8 +464,8 @@ export class Instance implements Leasable, Keepable {
       this.#lastUsed = this.#context.now()
       this.#context.keeper.poke()
     })
-    this.#unsure = false
-    this.#failure = undefined
+    this.#engineSide.unsure = false
+    this.#failures.clear()
     this.#lastUsed = this.#context.now()
     this.#running = { ...running, since: performance.now(), leases }
     this.#become('awake')
@@ -537,7 +476,7 @@ export class Instance implements Leasable, Keepable {
 
   #asleep(): void {
     this.#running = undefined
-    this.#unsure = false
+    this.#engineSide.unsure = false
     this.#context.keeper.release(this.name)
     this.#become('asleep')
   }
@@ -566,16 +505,4 @@ export class Instance implements Leasable, Keepable {
     const lines = await this.#context.logs.collect(this.name, error.container).catch(() => [])
     return problems.releaseNotReady(error.message, joinLines(lines), error)
   }
-
-  #isCrashed({ message, lastLines }: Failure): Problem {
-    return problems.appCrashed(this.name, message, lastLines, this.#backoff.left)
-  }
-}
-
-/** Whether the engine does not find what it is asked for; false when it cannot say. */
-function isGone(question: Promise<unknown>): Promise<boolean> {
-  return question.then(
-    () => false,
-    error => error instanceof NotFound,
-  )
 }

@@ -1,0 +1,79 @@
+import { type Container, NotFound } from '../engine/engine.ts'
+import { messageOf } from '../problem.ts'
+import type { Context } from './context.ts'
+import { findLeftover } from './recovery.ts'
+import { restoreImage } from './restore.ts'
+
+/** What the engine has of one app that its instance does not know by itself. */
+export class EngineSide {
+  readonly #context: Context
+  readonly #name: string
+  /**
+   * The engine may have a container of the app that the instance does not run: so it is after a start of the host,
+   * and after a step whose outcome is not known. Who needs to know looks first.
+   */
+  unsure = true
+
+  constructor(context: Context, name: string) {
+    this.#context = context
+    this.#name = name
+  }
+
+  /** The container that holds the app's newest data although its instance does not run it, if there is one. */
+  async leftover(): Promise<Container | undefined> {
+    if (!this.unsure) return undefined
+    const left = await findLeftover(this.#context, this.#name)
+    if (!left) this.containerIsGone()
+    return left
+  }
+
+  /** What a snapshot has that was taken while the container ran is the newest there is. */
+  containerIsGone(): void {
+    const { store, log } = this.#context
+    this.unsure = false
+    const app = store.app(this.#name)
+    const live = app && store.liveSnapshot(app)
+    if (!live) return
+    log.warn('container_gone', { app: this.#name, goesOnFrom: live.number })
+    store.settleOn(live)
+  }
+
+  /** Whether a container is there and runs: one that is frozen does not. */
+  async runs(container: string): Promise<boolean> {
+    try {
+      return (await this.#context.engine.container(container)).state === 'running'
+    } catch (error) {
+      if (error instanceof NotFound) return false
+      throw error
+    }
+  }
+
+  /** Whether there is no such container; false when the engine cannot say. */
+  isGone(container: string): Promise<boolean> {
+    return isNotFound(this.#context.engine.container(container))
+  }
+
+  /** What the engine did not find may also be a container that somebody removed in that moment. */
+  async imageIsGone(): Promise<boolean> {
+    const image = this.#context.store.launch(this.#name)?.image
+    return image !== undefined && isNotFound(this.#context.engine.image(image))
+  }
+
+  /** The engine had lost the image (`docker image prune -a` takes it), and it could be made again. */
+  async imageIsBack(): Promise<boolean> {
+    const { store, log } = this.#context
+    const image = store.launch(this.#name)?.image
+    if (image === undefined || !(await this.imageIsGone())) return false
+    return restoreImage(this.#context, image).catch(error => {
+      log.error('restore_failed', { app: this.#name, image, error: messageOf(error) })
+      return false
+    })
+  }
+}
+
+function isNotFound(question: Promise<unknown>): Promise<boolean> {
+  return question.then(
+    () => false,
+    error => error instanceof NotFound,
+  )
+}
