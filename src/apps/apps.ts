@@ -1,12 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container, Image } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
 import { forgetBuildLogs } from '../releases/build-log.ts'
 import type { Context } from './context.ts'
 import { Instance } from './instance.ts'
 import { snapshotTag } from './naming.ts'
-import { unknownApp } from './problems.ts'
+import { notReady, unknownApp } from './problems.ts'
 import { judge } from './recovery.ts'
 import { toSnapshot } from './sleep.ts'
+
+/** How long a deploy, a fork or an import waits for a host that has just started, ms. */
+const startPatience = 5_000
 
 type StrayImage = Pick<Image, 'id' | 'tags' | 'labels'>
 
@@ -29,6 +33,17 @@ export class Apps {
   /** Resolves once the engine and the store were brought together after the start. */
   get settled(): Promise<void> {
     return this.#settled.promise
+  }
+
+  /**
+   * Waits a while for {@link settled}. What makes a new app or a new release waits for it: clearing up after a crash
+   * removes images that the store does not name yet, and apps without a release.
+   *
+   * @throws {Problem} 503 `not_ready`
+   */
+  async whenSettled(signal?: AbortSignal): Promise<void> {
+    const late = sleep(startPatience, 'late', { signal, ref: false })
+    if ((await Promise.race([this.settled, late])) === 'late') throw notReady()
   }
 
   /** The app's instance; one method call and a Map lookup, for every request. */
@@ -90,7 +105,6 @@ export class Apps {
   async #delete(app: string): Promise<void> {
     const { store, engine, logs, config, now, step } = this.#context
     const instance = this.get(app)
-    const images = [...store.releases(app), ...store.snapshots(app)].map(({ image }) => image)
     store.beginDelete(app, now())
     step('delete.marked')
     await instance.abandon()
@@ -102,7 +116,8 @@ export class Apps {
     await logs.forget(app)
     await forgetBuildLogs(config.data, app)
     step('delete.files')
-    for (const image of images) store.forgetCopy(image)
+    // Asked for only now: a compaction or a copy may just have ended.
+    for (const { image } of [...store.releases(app), ...store.snapshots(app)]) store.forgetCopy(image)
     store.removeApp(app)
     step('delete.forgotten')
     this.#instances.delete(app)
@@ -124,7 +139,8 @@ export class Apps {
         ),
       ),
     )
-    await this.#settleStrayImages(new Set(containers.map(container => container.labels.app)))
+    const instances = containers.filter(container => container.labels.role === 'instance')
+    await this.#settleStrayImages(new Set(instances.map(container => container.labels.app)))
     for (const app of store.apps()) {
       // One without a release is what an interrupted first deploy left.
       if (app.deletedAt !== null || app.release === null) await this.#finishDeletion(app.name)
@@ -181,7 +197,11 @@ export class Apps {
 
   /** Settles images that no release and no snapshot names: what a crash left between a commit and the store's transaction. */
   async #settleStrayImages(withContainer: ReadonlySet<string>): Promise<void> {
-    for (const image of await this.#context.engine.images()) {
+    const { engine, store } = this.#context
+    const images = await engine.images()
+    const named = store.images()
+    for (const image of images) {
+      if (image.tags.some(tag => named.has(tag))) continue
       // Looked at again in the app's turn: until then it may be what a sleep that goes on has just made.
       if (!this.#isStray(image)) continue
       await this.find(image.labels.app)?.undisturbed(async () => {

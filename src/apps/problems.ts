@@ -6,6 +6,16 @@ export function unknownApp(app: string): Problem {
   return new Problem({ code: 'unknown_app', status: 404, detail: `there is no app ${app.slice(0, 60)}` })
 }
 
+export function notReady(): Problem {
+  return new Problem({
+    code: 'not_ready',
+    status: 503,
+    detail:
+      'the host has just started and still puts right what its last end left, or the container engine does not answer; try again in a moment',
+    retryAfter: 5,
+  })
+}
+
 export function noRelease(app: string): Problem {
   return new Problem({
     code: 'no_release',

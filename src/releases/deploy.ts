@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
@@ -36,9 +35,6 @@ export type UploadOptions = {
   filename?: string | undefined
   contentType?: string | undefined
 }
-
-/** How long a deploy waits for a host that has just started, ms. */
-const startPatience = 5_000
 
 /** Owner of everything until accounts exist. */
 const account = 'admin'
@@ -135,7 +131,7 @@ export class Deployer {
     make: Maker,
   ): Promise<Release> {
     const { store, engine, config, now, log, step } = this.#context
-    await this.#settled(signal)
+    await this.#apps.whenSettled(signal)
     const known = store.app(app)
     if (known?.deletedAt) throw beingDeleted(app)
     const number = store.nextRelease(app)
@@ -197,19 +193,6 @@ export class Deployer {
       if (!away && store.app(app)?.release === null) await this.#apps.delete(app)
       throw error
     }
-  }
-
-  /** Clearing up after a crash removes images that the store does not name, and a release's is one until the switch. */
-  async #settled(signal: AbortSignal): Promise<void> {
-    const late = sleep(startPatience, 'late', { signal, ref: false })
-    if ((await Promise.race([this.#apps.settled, late])) !== 'late') return
-    throw new Problem({
-      code: 'not_ready',
-      status: 503,
-      detail:
-        'the host has just started and still puts right what its last end left, or the container engine does not answer; try again in a moment',
-      retryAfter: 5,
-    })
   }
 
   /** One deploy of an app at a time. */

@@ -1,11 +1,12 @@
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { releaseTag } from '../apps/naming.ts'
+import { unknownApp } from '../apps/problems.ts'
 import { toSnapshot } from '../apps/sleep.ts'
 import type { Labels } from '../engine/engine.ts'
-import { messageOf } from '../problem.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
 import { nextSnapshotImage, repeat } from './images.ts'
+import { unmake } from './unmake.ts'
 
 /** A point of an app's timeline; no snapshot: before it wrote anything. */
 export type Point = { app: App; release: Release; snapshot: Snapshot | undefined }
@@ -17,7 +18,7 @@ export type Point = { app: App; release: Release; snapshot: Snapshot | undefined
  * @param into a name that is free and claimed
  */
 export async function fork(context: Context, apps: Apps, point: Point, into: string): Promise<void> {
-  const { store, log, now, step } = context
+  const { store, now, step } = context
   const { app, release, snapshot } = point
   // From here on a crash leaves an app without a release, which the next start deletes.
   const fresh = store.createApp(into, now())
@@ -47,14 +48,14 @@ export async function fork(context: Context, apps: Apps, point: Point, into: str
       files: store.releaseFiles(app.name, release.number),
       snapshot: state,
     }
+    // It may have been deleted while it was made.
+    if (store.app(into)?.deletedAt !== null) throw unknownApp(into)
     store.fill(into, from, now())
     step('fork.recorded')
     instance.settingsChanged()
     context.changes.emit('change', into)
   } catch (error) {
-    await apps
-      .delete(into)
-      .catch(again => log.error('fork_not_removed', { app: into, error: messageOf(again) }))
+    await unmake(context, apps, into)
     throw error
   }
 }

@@ -4,6 +4,7 @@ import { extract } from 'tar-stream'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { releaseTag } from '../apps/naming.ts'
+import { unknownApp } from '../apps/problems.ts'
 import { toSnapshot } from '../apps/sleep.ts'
 import type { DiffId, ImageManifest, Labels } from '../engine/engine.ts'
 import { LayerInvalid } from '../layers/listing.ts'
@@ -12,6 +13,7 @@ import type { Release, ReleaseSpec } from '../store/records.ts'
 import { refuseUnlessRoom } from './disk.ts'
 import { ExportedApp, layerOf } from './export-format.ts'
 import { nextSnapshotImage } from './images.ts'
+import { unmake } from './unmake.ts'
 
 /** Bytes of `app.json`. */
 const maxDescription = 32 * 1024 * 1024
@@ -30,7 +32,7 @@ export async function importApp(
   tar: Readable,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, engine, layers, log, now, step } = context
+  const { store, engine, layers, now, step } = context
   using _kept = layers.retain()
   const app = await receive(context, tar, signal)
   step('import.received')
@@ -61,14 +63,14 @@ export async function importApp(
       files: new Map(app.release.files),
       snapshot: snapshot ?? undefined,
     }
+    // It may have been deleted while it was made.
+    if (store.app(into)?.deletedAt !== null) throw unknownApp(into)
     store.fill(into, from, now())
     step('import.recorded')
     instance.settingsChanged()
     context.changes.emit('change', into)
   } catch (error) {
-    await apps
-      .delete(into)
-      .catch(again => log.error('import_not_removed', { app: into, error: messageOf(again) }))
+    await unmake(context, apps, into)
     throw error
   }
 

@@ -13,7 +13,14 @@ import { refuseIfFull } from './disk.ts'
 import { exportApp } from './export.ts'
 import { fork } from './fork.ts'
 import { importApp } from './import.ts'
-import { appBusy, appExists, snapshotInUse, unknownRelease, unknownSnapshot } from './problems.ts'
+import {
+  alreadyThere,
+  appBusy,
+  appExists,
+  snapshotInUse,
+  unknownRelease,
+  unknownSnapshot,
+} from './problems.ts'
 import { restoreLost } from './restore-lost.ts'
 import { backToRelease, backToSnapshot } from './rollback.ts'
 
@@ -68,6 +75,8 @@ export class Timeline {
       await instance.goOnAs('rollback', app => backToSnapshot(this.#context, app, release, target))
     } else {
       const release = this.#release(name, to.release)
+      // Before the app is put to sleep for it; no deploy changes that meanwhile.
+      if (this.#app(name).release === to.release) throw alreadyThere(name, `release ${to.release}`)
       using _kept = this.#context.layers.retain()
       await prepareCarrying(this.#context, name, release)
       await instance.goOnAs('rollback', app => backToRelease(this.#context, app, release))
@@ -83,6 +92,7 @@ export class Timeline {
     this.#app(name)
     using _claim = this.#claim(name)
     using _new = this.#claimNew(into)
+    await this.#apps.whenSettled()
     const chosen = number === undefined ? undefined : this.#snapshot(name, number)
     const live = chosen ? undefined : await this.#apps.get(name).snapshot('fork')
     this.#context.step('fork.taken')
@@ -139,6 +149,7 @@ export class Timeline {
    */
   async import(into: string, tar: Readable, signal: AbortSignal): Promise<void> {
     using _claim = this.#claimNew(into)
+    await this.#apps.whenSettled(signal)
     await refuseIfFull(this.#context, into)
     try {
       await importApp(this.#context, this.#apps, into, tar, signal)
