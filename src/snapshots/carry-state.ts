@@ -9,6 +9,9 @@ import { changedByUpload } from './changed-by-upload.ts'
 import { copiedLayers, copyLayers, nextSnapshotImage } from './images.ts'
 import { baseOf } from './stack.ts'
 
+/** The engine takes no image of more than 127, and the app is to sleep a few times before they are merged. */
+const mostLayers = 100
+
 /**
  * Copies everything out of the engine that {@link carryState} will read but for what the app writes until then, so
  * that the app's requests need not be held for that. Who calls it retains the layers until the state is carried.
@@ -61,9 +64,11 @@ export async function carryState(
   const { number, tag, labels } = nextSnapshotImage(context, app, release.number)
   const listings = await Promise.all(state.map(layer => layers.listing(layer)))
   // As they are is much faster, and requests are held; compaction merges them later.
-  const carried = (await isTouched(listings, winners))
-    ? [await merged(context, target.layers, state, winners)]
-    : state
+  const tooMany = target.layers.length + state.length > mostLayers
+  const carried =
+    (tooMany && state.length > 1) || (await isTouched(listings, winners))
+      ? [await merged(context, target.layers, state, winners)]
+      : state
   const manifest = { config: target.config, layers: [...target.layers, ...carried] }
   const image = await engine.assemble(manifest, { tag, labels, present: target.layers.length }, layers)
   const record = toSnapshot({ app, release, size: release.size }, image, {

@@ -17,7 +17,8 @@ export async function changedByUpload(
   { before, after, runtime }: { before: Side; after: Side; runtime: ReleaseSpec['runtime'] },
 ): Promise<Set<string>> {
   if (runtime !== 'dockerfile') {
-    const changed = [...after.files].filter(([path, sha256]) => before.files.get(path) !== sha256)
+    const uploaded = before.files.size > 0 ? before.files : await inFolder(layers, before.layers)
+    const changed = [...after.files].filter(([path, sha256]) => uploaded.get(path) !== sha256)
     return new Set(changed.map(([path]) => `${folder}/${path}`))
   }
   // Where a Dockerfile puts the upload's files only it knows: they are found by name and contents.
@@ -28,6 +29,16 @@ export async function changedByUpload(
     ([path, sha256]) => uploaded.has(`${basename(path)} ${sha256}`) && then.get(path) !== sha256,
   )
   return new Set(changed.map(([path]) => path))
+}
+
+/**
+ * What an upload held whose list of files is not known, as of an earlier version: without it, everything would count
+ * as changed, and what the app had made of its own files would go. What its build made besides does no harm.
+ */
+async function inFolder(layers: LayerStore, stack: readonly DiffId[]): Promise<ReleaseFiles> {
+  const under = `${folder}/`
+  const files = [...(await filesOf(layers, stack))].filter(([path]) => path.startsWith(under))
+  return new Map(files.map(([path, sha256]) => [path.slice(under.length), sha256]))
 }
 
 /** The files of a stack of layers with their SHA-256, whether or not a later layer deletes them. */
