@@ -38,6 +38,7 @@ export type Step =
   | { do: 'wake' | 'sleep' | 'restart' | 'snapshot' | 'rollback' | 'delete'; app: Name }
   | { do: 'deploy'; app: Name; fresh: boolean; behaviour: Behaviour }
   | { do: 'die'; app: Name; told: boolean }
+  | { do: 'vanish'; app: Name }
   | { do: 'sweep' }
   | { do: 'look' }
   | { do: 'crash' }
@@ -326,6 +327,8 @@ export class World {
         if (!step.told) this.#untold.add(container.id)
         return this.machine.end(container.id, 1, true)
       }
+      case 'vanish':
+        return this.#vanish(host, step.app)
       case 'sweep':
         keeper.sweep()
         this.clock += 600_000
@@ -494,6 +497,20 @@ export class World {
         await this.machine.turn('reconcile again')
       }
     }
+  }
+
+  /** Somebody removes the app's container by hand: what it wrote since its newest snapshot goes, and nothing else. */
+  #vanish({ store }: FakeHost, name: Name): void {
+    const container = [...this.machine.containers.values()].find(one => one.labels.app === name)
+    if (container?.state !== 'running') return
+    const known = this.#of(name)
+    known.died = true
+    this.machine.remove(container.id)
+    const app = store.app(name)
+    const launch = store.launch(name)
+    if (!app || !launch || container.labels.generation !== app.generation) return
+    const { disk } = this.machine.image(store.liveSnapshot(app)?.image ?? launch.image)
+    known.acknowledged = known.acknowledged.filter(one => disk.has(one.value))
   }
 
   #makeRelease(app: Name, behaviour: Behaviour): Release {

@@ -324,12 +324,14 @@ export class Instance implements Leasable, Keepable {
     if (this.#state === 'awake') return
     const { store, keeper } = this.#context
     if (this.#deleted) throw problems.unknownApp(this.name)
-    const launch = store.launch(this.name)
-    if (!launch) throw problems.noRelease(this.name)
-    this.#settings = effectiveSettings(this.#context.config, launch.app.settings, launch.release.spec)
+    if (!store.launch(this.name)) throw problems.noRelease(this.name)
+    this.#settings = this.#readSettings()
     this.#become('waking')
     try {
       const left = await this.#engineSide.leftover()
+      // Read only now: where the container is gone, the app goes on from the newest snapshot of it.
+      const launch = store.launch(this.name)
+      if (!launch) throw problems.noRelease(this.name)
       if (left?.state === 'running') keeper.charge(this, this.#settings.memory)
       else await this.#admit(this.#settings)
       const running = left ? await this.#resume(left, launch) : await wake(this.#context, launch)

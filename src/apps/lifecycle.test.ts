@@ -23,6 +23,8 @@ const remove: fc.Arbitrary<Step> = fc.record({ do: fc.constant('delete'), app })
 const sweep: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom('sweep', 'look') })
 const crash: fc.Arbitrary<Step> = fc.record({ do: fc.constant('crash') })
 const die: fc.Arbitrary<Step> = fc.record({ do: fc.constant('die'), app, told: fc.boolean() })
+const vanish: fc.Arbitrary<Step> = fc.record({ do: fc.constant('vanish'), app })
+const snapshot: fc.Arbitrary<Step> = fc.record({ do: fc.constant('snapshot'), app })
 const trouble: fc.Arbitrary<Step> = fc.record({
   do: fc.constant('trouble'),
   fates: fc.array(fc.constantFrom('ok', 'before', 'after', 'late'), { minLength: 1, maxLength: 12 }),
@@ -60,6 +62,12 @@ explore(
   peace,
 )
 explore('apps that die and are deleted harm nothing else', 2, [...peace, weigh(2, die), weigh(1, remove)])
+explore('a container that somebody removes takes along only what was written since the newest snapshot', 5, [
+  ...peace,
+  weigh(3, snapshot),
+  weigh(2, vanish),
+  weigh(1, crash),
+])
 explore('a host that crashes at any moment loses nothing', 3, [...peace, weigh(1, remove), weigh(2, crash)])
 explore('an engine that fails at any call, or does the work and does not say so, loses nothing', 4, [
   ...peace,

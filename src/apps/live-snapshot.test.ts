@@ -15,7 +15,7 @@ class Stage {
     (container, code) => this.host.apps.died(container, code),
   )
   clock = 1
-  readonly host = new FakeHost(this)
+  host = new FakeHost(this)
 
   constructor(t: TestContext) {
     const { store, apps } = this.host
@@ -23,7 +23,7 @@ class Stage {
     store.promote(makeRelease(store, this.machine, 'a', 'good'))
     apps.instance('a')
     t.after(() => {
-      store[Symbol.dispose]()
+      this.host.store[Symbol.dispose]()
       rmSync(this.data, { recursive: true, force: true })
     })
   }
@@ -38,6 +38,11 @@ class Stage {
     lease.release()
     assert.ok(disk)
     return disk
+  }
+
+  crash(): void {
+    this.host.crash()
+    this.host = new FakeHost(this)
   }
 
   /** As retention and `dormice forget` do it. */
@@ -90,4 +95,18 @@ test('the number of a deleted snapshot is never another one’s', async t => {
   const next = await stage.app.sleep('manual')
   assert.equal(next?.number, live.number + 1)
   assert.equal(store.nextSnapshot('a'), live.number + 2)
+})
+
+test('an app whose container was removed while no host ran wakes from its newest snapshot, and keeps what it writes then', async t => {
+  const stage = new Stage(t)
+  ;(await stage.disk()).set('file', 'written')
+  await stage.app.snapshot('manual')
+  stage.crash()
+  for (const id of stage.machine.containers.keys()) stage.machine.remove(id)
+  const disk = await stage.disk()
+  assert.equal(disk.get('file'), 'written')
+  disk.set('other', 'written')
+  stage.crash()
+  await stage.host.apps.reconcile()
+  assert.deepEqual([...(await stage.disk()).keys()].sort(), ['file', 'other'])
 })
