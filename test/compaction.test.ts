@@ -42,9 +42,9 @@ describe('an app that sleeps again and again', () => {
     return (await layers(current.image)) - (await layers(`dormice-${host.id}/${app}:r${release}`))
   }
 
-  /** Resolves once there were so many compactions of the app; looks for at most 30 s. */
+  /** Resolves once there were so many compactions of the app; looks for at most a minute. */
   async function untilCompacted(app: string, times: number): Promise<void> {
-    const deadline = Date.now() + 30_000
+    const deadline = Date.now() + 60_000
     while (events(app, 'compacted').length < times) {
       assert.ok(Date.now() < deadline, JSON.stringify(host.log.slice(-5)))
       await sleep(20)
@@ -145,7 +145,7 @@ describe('an app that sleeps again and again', () => {
       return (await host.images()).flatMap(({ RepoTags }) => RepoTags ?? []).filter(tag => !known.has(tag))
     }
     // What was asleep last may still be merged.
-    const deadline = Date.now() + 20_000
+    const deadline = Date.now() + 60_000
     while ((await extra()).length > 0) {
       assert.ok(Date.now() < deadline, `left are ${await extra()}`)
       await sleep(50)

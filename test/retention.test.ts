@@ -8,9 +8,9 @@ import { deployShell, run, shellApp, snapshotsOf } from './support/shell-app.ts'
 const numbersOf = async (host: TestHost, app: string): Promise<number[]> =>
   (await snapshotsOf(host, app)).map(({ number }) => number)
 
-/** Resolves once the app has just these snapshots, and the engine just their images; looks for at most 20 s. */
+/** Resolves once the app has just these snapshots, and the engine just their images; looks for at most a minute. */
 async function untilLeft(host: TestHost, app: string, numbers: readonly number[]): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   const left = async () => {
     const tags = (await host.images()).flatMap(({ RepoTags }) => RepoTags ?? [])
     const onEngine = tags.flatMap(tag => /\/([^:]+):s(\d+)/.exec(tag)?.slice(1) ?? []).join(' ')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestHost } from './host.ts'
 
 /** How requests fared; times are ms. */
@@ -19,18 +20,18 @@ export class Traffic {
     this.#timer = setInterval(() => this.#sent.push(this.#send()), every)
   }
 
-  /** Stops sending, and waits for all answers. */
+  /** Stops sending, though not before there were ten requests, and waits for all answers. */
   async end(): Promise<Fared> {
+    while (this.#sent.length < 10) await sleep(1)
     clearInterval(this.#timer)
     await Promise.all(this.#sent)
     return this.#fared
   }
 
-  /** Like {@link end}; expects that there were requests and none failed. */
+  /** Like {@link end}; expects that none failed. */
   async endWell(): Promise<Fared> {
     const fared = await this.end()
     assert.deepEqual(fared.failed, [])
-    assert.ok(fared.count > 5, `only ${fared.count} requests were sent`)
     return fared
   }
 
