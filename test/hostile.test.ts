@@ -9,6 +9,8 @@ describe('a hostile upload is refused with its code, and nothing of it is left',
   let host: TestHost
   before(async () => {
     host = await TestHost.start()
+    // Until then there are images on the engine that it is tried out with.
+    await host.logged('engine_probed')
   })
   after(() => host[Symbol.asyncDispose]())
 

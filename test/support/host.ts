@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -39,6 +39,7 @@ export class TestHost implements AsyncDisposable {
   readonly #agent = new Agent({ connections: null, headersTimeout: 120_000, bodyTimeout: 120_000 })
   #child: ChildProcess | undefined
   port = 0
+  readonly #said = new EventEmitter<{ event: [name: string] }>()
   /** Everything the host logged, parsed. */
   readonly log: Record<string, unknown>[] = []
   /** Every line it wrote to standard error, as it is. */
@@ -78,6 +79,7 @@ export class TestHost implements AsyncDisposable {
       if (!line.startsWith('{')) return
       const event = JSON.parse(line)
       this.log.push(event)
+      this.#said.emit('event', event.event)
       if (event.event === 'listening') listening.resolve(event.port)
     })
     child.once('exit', code =>
@@ -187,6 +189,11 @@ export class TestHost implements AsyncDisposable {
   async sleep(app: string): Promise<void> {
     const answer = await this.api('POST', `/v1/apps/${app}/sleep`)
     if (answer.status !== 200) throw new Error(`sleep of ${app}: ${answer.body}`)
+  }
+
+  /** Resolves once the host has logged an event of that name. */
+  async logged(name: string): Promise<void> {
+    while (!this.log.some(({ event }) => event === name)) await once(this.#said, 'event')
   }
 
   async state(app: string): Promise<string> {
