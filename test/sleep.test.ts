@@ -85,7 +85,10 @@ describe('an app sleeps with every file that it wrote', () => {
       assert.deepEqual(await read(host, 'twenty'), written)
     }
     const { snapshots } = (await host.api('GET', '/v1/apps/twenty/snapshots')).json
-    assert.equal(snapshots.length, 20)
+    assert.deepEqual(
+      snapshots.map((snapshot: { number: number }) => snapshot.number).slice(-10),
+      Array.from({ length: 10 }, (_, n) => n + 11),
+    )
   })
 
   test('an app that wrote nothing sleeps without making a snapshot', async () => {
