@@ -19,7 +19,7 @@ export type Config = {
   compactDepth: number
   /** How long after an app has fallen asleep its layers are copied to the data folder, ms. */
   copyAfter: number
-  /** Bytes that all apps' releases and snapshots together may have on the engine. */
+  /** Bytes that all apps' snapshots on the engine and the copies in the data folder may have together. */
   disk: number
   /** Bytes of an export that is imported. */
   importMax: number

@@ -15,7 +15,9 @@ export async function copyImages(context: Context, app: string): Promise<void> {
     try {
       using _kept = layers.retain()
       const { labels } = await engine.image(image)
-      const manifest = await engine.copyLayers(image, layers)
+      const known = await engine.manifest(image)
+      const isCopied = known.layers.every(layer => layers.has(layer))
+      const manifest = isCopied ? known : await engine.copyLayers(image, layers)
       step('copy.layers')
       // It may have gone meanwhile, and its name may be another's by now: that one would be taken for copied.
       if (!named().some(one => one.image === image && one.createdAt === createdAt)) continue

@@ -67,6 +67,13 @@ export async function importApp(
     if (store.app(into)?.deletedAt !== null) throw unknownApp(into)
     store.fill(into, from, now())
     step('import.recorded')
+    // All of their layers came with it: copied they are already.
+    store.addCopy(tag, { manifest: app.release.image, labels })
+    if (app.state && snapshot) {
+      const { generation } = made
+      const ofState: Labels = { ...labels, role: 'snapshot', generation }
+      store.addCopy(snapshot.image, { manifest: app.state.image, labels: ofState })
+    }
     instance.settingsChanged()
     context.changes.emit('change', into)
   } catch (error) {
