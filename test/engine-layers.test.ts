@@ -27,7 +27,7 @@ const spec = (name: string, image: string): ContainerSpec => ({
   name: `dormice-${host}-${name}`,
   image,
   labels: { ...labels(), role: 'instance' },
-  command: ['sh', '-c', 'while :; do date > /app/now; sleep 0.01; done'],
+  command: ['sh', '-c', 'date > /app/now; echo written; while :; do date > /app/now; sleep 0.01; done'],
   env: { PORT: '8080', KEY: 'planted-secret' },
   secrets: ['KEY'],
   limits: { memory: 64 * 2 ** 20, cpu: 1, pids: 32, tmp: 2 ** 20 },
@@ -354,8 +354,15 @@ describe('containers are frozen', () => {
   const engine = new DockerEngine(host)
   after(() => engine[Symbol.asyncDispose]())
 
+  /** Starts one, which has written something when this resolves. */
+  async function start(name: string): Promise<string> {
+    const { id } = await engine.start(spec(name, 'dormice/runtime-static:latest'))
+    for await (const { text } of engine.logs(id, { follow: true })) if (text === 'written') break
+    return id
+  }
+
   test('a running one is paused until it is thawed; twice, and thawing a stopped one, is no error', async () => {
-    const { id } = await engine.start(spec('frozen', 'dormice/runtime-static:latest'))
+    const id = await start('frozen')
     await engine.thaw(id)
     await engine.freeze(id)
     await engine.freeze(id)
@@ -371,7 +378,7 @@ describe('containers are frozen', () => {
   })
 
   test('a running one is committed without stopping, and so is one that has just ended', async () => {
-    const { id } = await engine.start(spec('running', 'dormice/runtime-static:latest'))
+    const id = await start('running')
     const tag = `${repository}:running`
     assert.ok(await engine.commit(id, { tag, labels: labels(3), live: true }))
     assert.equal((await engine.container(id)).state, 'running')
@@ -381,7 +388,7 @@ describe('containers are frozen', () => {
   })
 
   test('a frozen one is committed without its secrets, stays frozen, and goes on when thawed', async () => {
-    const { id } = await engine.start(spec('live', 'dormice/runtime-static:latest'))
+    const id = await start('live')
     await engine.freeze(id)
     const tag = `${repository}:live`
     const image = await engine.commit(id, { tag, labels: labels(3), live: true })
