@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { newFolder } from '../../test/support/folder.ts'
 import type { LogLine } from '../engine/engine.ts'
 import { AppLogs } from './app-logs.ts'
 
@@ -14,7 +14,7 @@ const line = (at: number, text: string, stream: LogLine['stream'] = 'stdout'): L
 
 /** Logs of containers that are given as lists. */
 function logsOf(containers: Record<string, LogLine[]>) {
-  const folder = mkdtempSync(join(tmpdir(), 'dormice-logs-'))
+  const folder = newFolder('logs')
   const logs = new AppLogs(folder, {
     async *logs(id) {
       yield* containers[id] ?? []

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { newFolder } from '../../test/support/folder.ts'
 import type { Labels } from '../engine/engine.ts'
 import { CopyIndex } from './copy-index.ts'
 import { Store } from './store.ts'
@@ -22,7 +21,7 @@ test('a layer is needed until the last image of it is forgotten', () => {
 })
 
 test('what was copied is known after a start', () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'dormice-copies-')), 'dormice.db')
+  const file = join(newFolder('copies'), 'dormice.db')
   const labels: Labels = { host: 'h', role: 'snapshot', app: 'notes', generation: 1, release: 1 }
   const open = () => new Store(file)
   {

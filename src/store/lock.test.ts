@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { newFolder } from '../../test/support/folder.ts'
 import { FolderInUse, lockFolder } from './lock.ts'
 
-const newFile = () => join(mkdtempSync(join(tmpdir(), 'dormice-lock-')), 'lock')
+const newFile = () => join(newFolder('lock'), 'lock')
 
 test('a folder has one host at a time', () => {
   const file = newFile()

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import Database from 'better-sqlite3'
+import { newFolder } from '../../test/support/folder.ts'
 import type { Release, Snapshot } from './records.ts'
 import { Store } from './store.ts'
 
-const newFile = () => join(mkdtempSync(join(tmpdir(), 'dormice-store-')), 'dormice.db')
+const newFile = () => join(newFolder('store'), 'dormice.db')
 
 const release = (number: number): Release => ({
   app: 'notes',
