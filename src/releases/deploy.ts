@@ -203,7 +203,7 @@ export class Deployer {
     throw new Problem({
       code: 'deploy_in_progress',
       status: 409,
-      detail: `another deploy of ${app} is running, or it is being forked or rolled back; wait for it to end`,
+      detail: `another deploy of ${app} is running, or it is being rolled back, forked, exported or made; wait for it to end`,
       retryAfter: 5,
     })
   }

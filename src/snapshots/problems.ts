@@ -56,7 +56,7 @@ export function appBusy(app: string): Problem {
   return new Problem({
     code: 'app_busy',
     status: 409,
-    detail: `${app} is being deployed, rolled back or made; wait for that to end`,
+    detail: `${app} is being deployed, rolled back, forked, exported or made; wait for that to end`,
     retryAfter: 5,
   })
 }

@@ -25,7 +25,6 @@ export class Upkeep implements AsyncDisposable {
   readonly #onChange = (app: string) => this.#changed(app)
   readonly #ending = new AbortController()
   #looks = false
-
   readonly #endTimeout: number
 
   /** @param options.endTimeout how long a shutdown waits for what is being done, ms: a crash in it harms nothing either */
@@ -44,7 +43,7 @@ export class Upkeep implements AsyncDisposable {
     })
   }
 
-  /** Copies what has been asleep for long enough; called every few seconds. */
+  /** Copies what has been asleep for long enough; called about once a second. */
   sweep(): void {
     const now = performance.now()
     for (const [app, from] of this.#toCopy) {
