@@ -14,6 +14,7 @@ import type { Context } from './apps/context.ts'
 import { Keeper } from './apps/keeper.ts'
 import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
+import { look, watch } from './apps/watch.ts'
 import { type Config, ConfigError } from './config.ts'
 import { createEdge, type Edge } from './edge/edge.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
@@ -122,7 +123,7 @@ export async function startHost({
   })
 
   const stopping = new AbortController()
-  const watching = watch(context, apps, stopping.signal)
+  const watching = watch({ engine, apps, log }, stopping.signal)
   stack.defer(() => {
     stopping.abort()
     return watching
@@ -139,7 +140,7 @@ export async function startHost({
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),
     setInterval(() => upkeep.sweep(), upkeepInterval),
-    setInterval(() => look(context, apps), lookInterval),
+    setInterval(() => look(apps, log), lookInterval),
     setInterval(() => upkeep.look(), lookInterval),
   ]
   stack.defer(() => timers.forEach(clearInterval))
@@ -172,45 +173,6 @@ async function listen(edge: Edge, { listen: address }: Config): Promise<number> 
       `DORMICE_LISTEN="${address.host}:${address.port}" cannot be used: ${reason}; accepted: a free address and port`,
     )
   }
-}
-
-/**
- * Brings engine and store together, as soon as the engine answers, and then follows its events until the signal
- * aborts. Events are hints: after every (re)connection what runs is looked at anew.
- */
-async function watch(context: Context, apps: Apps, signal: AbortSignal): Promise<void> {
-  const { engine, log } = context
-  for (let pause = 100; !signal.aborted; pause = Math.min(pause * 2, 5_000)) {
-    try {
-      await apps.reconcile()
-      break
-    } catch (error) {
-      log.warn('reconcile_failed', { error: messageOf(error) })
-      await sleep(pause, undefined, { signal }).catch(() => undefined)
-    }
-  }
-  await probe(context).catch(error => log.warn('engine_not_probed', { error: messageOf(error) }))
-  let connected = false
-  for await (const event of engine.events(signal)) {
-    try {
-      if (event.kind === 'connected') await apps.look()
-      else if (event.kind === 'died') apps.died(event.container, event.code)
-      else if (connected) log.warn('engine_lost', {})
-      connected = event.kind !== 'disconnected'
-    } catch (error) {
-      log.error('engine_event_failed', { event: event.kind, error: messageOf(error) })
-    }
-  }
-}
-
-/** What needs to know it would find out by itself, while somebody waits. */
-async function probe({ engine, log }: Context): Promise<void> {
-  log.info('engine_probed', await engine.probe())
-}
-
-/** An engine that does not answer is told by its events; the next look is soon enough. */
-async function look({ log }: Context, apps: Apps): Promise<void> {
-  await apps.look().catch(error => log.warn('look_failed', { error: messageOf(error) }))
 }
 
 async function sleepAll(context: Context, apps: Apps): Promise<void> {
