@@ -44,7 +44,7 @@ export const releases = sqliteTable(
     /** Bytes of all layers. */
     size: integer().notNull(),
     layers: integer().notNull(),
-    /** What the upload held, for {@link Store.releaseFiles}; null for a given image. */
+    /** What the upload held, for {@link TimelineStore.releaseFiles}; null for a given image. */
     files: blob({ mode: 'buffer' }),
   },
   table => [primaryKey({ columns: [table.app, table.number] })],
@@ -75,7 +75,7 @@ export const snapshots = sqliteTable(
     source: integer(),
     /** JSON of `ChangeCounts`; null until its layer was read. */
     changed: text(),
-    /** The paths themselves, for {@link Store.changedPaths}. */
+    /** The paths themselves, for {@link TimelineStore.changedPaths}. */
     paths: blob({ mode: 'buffer' }),
   },
   table => [primaryKey({ columns: [table.app, table.number] })],
