@@ -91,7 +91,7 @@ export function createEdge({
     if (path === undefined) return refuse(BAD_TARGET)
     const label = parseHost(host, domain)
     if (label === 'dormice') return { to: 'control', path }
-    if (label === '') return { to: 'edge', answer: bareDomain(domain) }
+    if (label === '') return { to: 'edge', answer: bareDomain(host, domain) }
     const target = label === undefined ? undefined : resolve(label)
     if (label === undefined || target === undefined) return { to: 'edge', answer: unknownHost(host, domain) }
     return { to: 'app', routed: { app: label, target, path, host } }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Leasable, Lease, WakeInfo } from '../apps/lease.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
-import { isUnreachable } from './failures.ts'
+import { appStopping, isUnreachable } from './failures.ts'
 import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
 import { answerTo, sendAnswer } from './pages.ts'
@@ -70,14 +70,7 @@ export abstract class Exchange implements Running {
     if (this.settled || this.res.writableFinished) return
     this.aborted = 'edge'
     this.abandon()
-    this.fail(
-      new Problem({
-        code: 'app_stopping',
-        status: 503,
-        detail: 'The instance is being stopped.',
-        retryAfter: 1,
-      }),
-    )
+    this.fail(appStopping())
   }
 
   /** Answers with an error; where an answer has begun, cuts it off so that it cannot pass for a whole one. */

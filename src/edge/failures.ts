@@ -43,6 +43,16 @@ export function answerTimeout(): Problem {
   })
 }
 
+/** The instance must go although it is busy. */
+export function appStopping(): Problem {
+  return new Problem({
+    code: 'app_stopping',
+    status: 503,
+    detail: 'The instance is being stopped.',
+    retryAfter: 1,
+  })
+}
+
 const CONNECTING = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'ECONNREFUSED',

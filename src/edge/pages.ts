@@ -22,9 +22,15 @@ const TOLD: Readonly<Record<string, string>> = {
   wake_timeout: 'This app took too long to wake up. Try again in a moment.',
   app_crashed:
     'This app does not start at the moment. Try again later; its owner finds the reason in its log.',
+  app_lost:
+    'This app cannot be woken: what it runs from is missing here, and its owner has to bring it back. Try again later.',
+  wake_failed:
+    'This app could not be started. Try again in a moment; if it stays so, the log of this host says why.',
   no_memory: 'There is no room to wake this app at the moment. Try again in a moment.',
   engine_unavailable: 'Apps cannot be woken at the moment. Try again in a moment.',
   no_release: 'Nothing is deployed here yet. If this app is yours, deploy it with `dormice deploy`.',
+  unknown_app: 'There is no app here any more: it has been deleted.',
+  bad_request: 'This request cannot be passed on to the app: its method, path or headers are not valid.',
   app_unreachable: 'This app does not accept connections at the moment. Try again in a moment.',
   app_broken_answer: 'This app broke off without a valid answer. Try again in a moment.',
   app_timeout: 'This app took too long to answer.',
@@ -41,22 +47,28 @@ export function answerTo(error: unknown): Answer {
   return { status, code, text, retryAfter }
 }
 
-/** The answer to a host that is not an app's. */
+/** The answer to a host that is not an app's. @param host the Host header */
 export function unknownHost(host: string, domain: string): Answer {
   return {
     status: 404,
     code: 'unknown_host',
-    text: `There is no app at ${host}. Check the address: apps here are at <app>.${domain}. If it is yours, deploy it with \`dormice deploy\`.`,
+    text: `There is no app at ${host}. Check the address: apps here are at <app>.${domain}${portOf(host)}. If it is yours, deploy it with \`dormice deploy\`.`,
   }
 }
 
-/** The answer to the domain itself. */
-export function bareDomain(domain: string): Answer {
+/** The answer to the domain itself. @param host the Host header */
+export function bareDomain(host: string, domain: string): Answer {
+  const here = domain + portOf(host)
   return {
     status: 404,
     code: 'unknown_host',
-    text: `There is no app at ${domain} itself. Apps here are at <app>.${domain}, the dashboard is at dormice.${domain}.`,
+    text: `There is no app at ${here} itself. Apps here are at <app>.${here}, the dashboard is at dormice.${here}.`,
   }
+}
+
+/** The port that visitors come by, as `:8080`; empty for the usual one. It need not be the one that is listened on. */
+function portOf(host: string): string {
+  return /^(?:\[.*\]|[^:]*)(:\d{1,5})$/.exec(host)?.[1] ?? ''
 }
 
 /** The answer to a request that cannot be understood in just one way. */
