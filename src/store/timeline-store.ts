@@ -6,8 +6,8 @@ import type { App, ChangeCounts, Release, ReleaseFiles, Snapshot, SnapshotReason
 import { apps, releases, snapshots } from './schema.ts'
 
 /**
- * The apps' timelines: their releases and snapshots, and which of them is an app's current one. It is the part
- * of `Store` that knows what an app's disk is, and needs nothing of the rest; callers hold a `Store`.
+ * The apps' timelines: their releases and snapshots, and which of them is an app's current one. The part of
+ * `Store` that knows what an app's disk is; it needs nothing of the rest. Callers hold a `Store`.
  */
 export class TimelineStore {
   readonly #db: BetterSQLite3Database
@@ -72,7 +72,7 @@ export class TimelineStore {
     })
   }
 
-  /** Goes on from a release that the app had before, in one transaction; the snapshot as in {@link promote}. */
+  /** Goes on from a release that the app had before, in one transaction; snapshot as in {@link promote}. */
   rollBack(app: string, release: number, snapshot?: Snapshot): void {
     this.#db.transaction(() => this.#goOnFrom(app, release, snapshot))
   }
@@ -84,7 +84,7 @@ export class TimelineStore {
     this.#beginGeneration(app, { release, snapshot: snapshot?.number ?? null })
   }
 
-  /** Forgets releases, but not the current one, nor one that a snapshot belongs to; gives back the forgotten. */
+  /** Forgets releases, but not the current one or one that a snapshot is of; gives back what it forgot. */
   forgetReleases(app: string, numbers: readonly number[]): Release[] {
     return this.#db.transaction(() => {
       const current = this.#current(app)?.release
@@ -124,7 +124,7 @@ export class TimelineStore {
     )
   }
 
-  /** Bytes that all apps' snapshots take: the sum of `usedBy` in `snapshots/retention.ts`, done by the database. */
+  /** Bytes that all snapshots take: the sum of `usedBy` in `snapshots/retention.ts`, without reading rows. */
   get snapshotBytes(): number {
     const [row] = this.#db.all<{ bytes: number | null }>(sql`
       select sum(case
@@ -168,8 +168,8 @@ export class TimelineStore {
   }
 
   /**
-   * Makes a snapshot that was taken of the running app its current one: its container holds nothing more, or is
-   * gone. False when the snapshot was forgotten meanwhile.
+   * Makes a snapshot that was taken of the running app its current one: its container holds nothing more, or
+   * is gone. False when the snapshot was forgotten meanwhile.
    */
   settleOn({ app, number }: Snapshot): boolean {
     return this.#db.transaction(() => {
@@ -221,7 +221,7 @@ export class TimelineStore {
       .get()
   }
 
-  /** The snapshot's disk is another image from now on: the same files, fewer layers. False when it is gone. */
+  /** The snapshot's disk is another image from now on: same files, fewer layers. False when it is gone. */
   replaceImage(
     app: string,
     number: number,
