@@ -1,29 +1,23 @@
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Scheduler } from 'fast-check'
-import { LRUCache } from 'lru-cache'
-import pLimit from 'p-limit'
-import { readConfig } from '../config.ts'
 import { EngineUnavailable, type Labels } from '../engine/engine.ts'
-import { LayerStore } from '../layers/layer-store.ts'
 import { silent } from '../log.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
-import { Store } from '../store/store.ts'
-import { AppLogs } from './app-logs.ts'
+import type { Store } from '../store/store.ts'
 import { Apps } from './apps.ts'
-import type { Context } from './context.ts'
+import { fakeContext } from './fake-context.ts'
 import { type Behaviour, FakeEngine, FakeMachine, type Fate } from './fake-engine.ts'
-import { Keeper } from './keeper.ts'
+import type { Keeper } from './keeper.ts'
 import { releaseTag, snapshotTag } from './naming.ts'
 import type { Next } from './next.ts'
 import { toSnapshot } from './sleep.ts'
 
-/* For tests of the lifecycle: hosts on a fake engine, what is done to them, and what must hold whatever happens. */
+/* For tests of the lifecycle: hosts on a fake engine, what is done to them, and what must always hold. */
 
 const MiB = 1024 * 1024
 const memory = 100 * MiB
@@ -61,27 +55,17 @@ export class FakeHost {
   readonly deploying = new Set<string>()
 
   constructor(world: Ground) {
-    this.store = new Store(join(world.data, 'dormice.db'))
     this.engine = new FakeEngine(world.machine)
-    const now = () => world.clock
-    this.keeper = new Keeper({ budget, now })
-    const context: Context = {
-      config: readConfig({ DORMICE_DATA: world.data }, { data: world.data }),
-      store: this.store,
+    const context = fakeContext({
+      data: world.data,
       engine: this.engine,
-      logs: new AppLogs(join(world.data, 'logs'), this.engine),
-      keeper: this.keeper,
+      now: () => world.clock,
+      budget,
       log: process.env.LIFECYCLE_LOG ? loud : silent,
-      now,
-      layers: new LayerStore(join(world.data, 'layers')),
-      step: () => undefined,
-      compactIfUrgent: async () => undefined,
       ready: (upstream, _, signal) => world.machine.ready(upstream.host, signal),
-      starts: pLimit(2),
-      url: app => `http://${app}.localhost`,
-      deaths: new LRUCache({ max: 256 }),
-      changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
-    }
+    })
+    this.store = context.store
+    this.keeper = context.keeper
     this.apps = new Apps(context)
   }
 
@@ -499,7 +483,7 @@ export class World {
     }
   }
 
-  /** Somebody removes the app's container by hand: what it wrote since its newest snapshot goes, and nothing else. */
+  /** Somebody removes the app's container by hand: only what it wrote since its newest snapshot goes. */
   #vanish({ store }: FakeHost, name: Name): void {
     const container = [...this.machine.containers.values()].find(one => one.labels.app === name)
     if (container?.state !== 'running') return

@@ -1,22 +1,15 @@
-import { EventEmitter } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { LRUCache } from 'lru-cache'
-import pLimit from 'p-limit'
-import { AppLogs } from '../apps/app-logs.ts'
 import { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
-import { Keeper } from '../apps/keeper.ts'
+import { fakeContext } from '../apps/fake-context.ts'
 import { releaseTag, snapshotTag } from '../apps/naming.ts'
-import { readConfig } from '../config.ts'
 import { type DiffId, type Engine, type Labels, NotFound } from '../engine/engine.ts'
-import { LayerStore } from '../layers/layer-store.ts'
 import { type Sample, tarOf } from '../layers/sample-layers.ts'
-import { silent } from '../log.ts'
 import type { Release, Snapshot } from '../store/records.ts'
-import { Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 
 /* For tests of the timeline: sleeping apps on an engine in memory that knows images and no containers. */
 
@@ -107,26 +100,8 @@ export class TimelineStage implements Disposable {
 
   constructor(env: Record<string, string> = {}) {
     this.data = mkdtempSync(join(tmpdir(), 'dormice-timeline-'))
-    this.store = new Store(join(this.data, 'dormice.db'))
-    const engine = this.images.engine()
-    const now = () => this.clock
-    this.context = {
-      config: readConfig({ DORMICE_DATA: this.data, ...env }, { data: this.data }),
-      store: this.store,
-      engine,
-      logs: new AppLogs(join(this.data, 'logs'), engine),
-      keeper: new Keeper({ budget: 1024 ** 3, now }),
-      log: silent,
-      now,
-      layers: new LayerStore(join(this.data, 'layers')),
-      step: () => undefined,
-      compactIfUrgent: async () => undefined,
-      ready: async () => undefined,
-      starts: pLimit(2),
-      url: app => `http://${app}.localhost`,
-      deaths: new LRUCache({ max: 256 }),
-      changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
-    }
+    this.context = fakeContext({ data: this.data, engine: this.images.engine(), now: () => this.clock, env })
+    this.store = this.context.store
     this.apps = new Apps(this.context)
   }
 
