@@ -20,6 +20,8 @@ const fatal: readonly Step[] = [
   'snapshot.committed',
   'deploy.received',
   'deploy.built',
+  'carry.committed',
+  'carry.assembled',
   'deploy.asleep',
   'deploy.carried',
   'deploy.started',

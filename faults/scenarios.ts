@@ -168,6 +168,8 @@ export const scenarios: readonly Scenario[] = [
     steps: [
       'deploy.received',
       'deploy.built',
+      'carry.committed',
+      'carry.assembled',
       'sleep.committed',
       'sleep.removed',
       'deploy.asleep',
@@ -183,7 +185,14 @@ export const scenarios: readonly Scenario[] = [
     warm: true,
     prepare: slept,
     act: op.deploy(app, 2),
-    steps: ['deploy.built', 'deploy.asleep', 'deploy.carried', 'deploy.started', 'deploy.promoted'],
+    steps: [
+      'deploy.built',
+      'carry.assembled',
+      'deploy.asleep',
+      'deploy.carried',
+      'deploy.started',
+      'deploy.promoted',
+    ],
     commits: 'deploy.promoted',
   },
   {
@@ -222,7 +231,15 @@ export const scenarios: readonly Scenario[] = [
     warm: true,
     prepare: [...goneOn, op.deploy(app, 2), ...writes('three')],
     act: op.rollback(app, { release: 1 }),
-    steps: ['sleep.removed', 'rollback.asleep', 'wake.started', 'rollback.started', 'rollback.recorded'],
+    steps: [
+      'carry.committed',
+      'carry.assembled',
+      'sleep.removed',
+      'rollback.asleep',
+      'wake.started',
+      'rollback.started',
+      'rollback.recorded',
+    ],
     commits: 'rollback.recorded',
   },
   {

@@ -37,6 +37,23 @@ async function deployDockerfile(app: string, says: string, more: Record<string, 
   assert.equal(answer.status, 201, answer.body)
 }
 
+/** Expects that an app has no image but its releases' and its snapshots'. */
+async function hasOnlyNamedImages(app: string): Promise<void> {
+  const { releases } = (await host.api('GET', `/v1/apps/${app}/releases`)).json
+  const tags = (await host.images()).flatMap(image => image.RepoTags ?? [])
+  assert.deepEqual(tags.filter(tag => tag.includes(`/${app}:`)).sort(), [
+    ...releases.map(({ number }: { number: number }) => `dormice-${host.id}/${app}:r${number}`).sort(),
+    ...(await snapshotsOf(host, app)).map(({ image }) => image).sort(),
+  ])
+}
+
+/** Of each time that an app's state was carried: whether that was done before its requests were held. */
+function carriedAhead(app: string): unknown[] {
+  return host.log
+    .filter(({ event, app: of }) => event === 'state_carried' && of === app)
+    .map(({ ahead }) => ahead)
+}
+
 describe('a deploy of an app that has written something', () => {
   test('keeps what the app wrote, but for the files that the upload changed', async () => {
     const one = {
@@ -206,11 +223,7 @@ describe('a deploy of an app that has written something', () => {
     assert.equal(answer.json.code, 'release_not_ready')
     assert.equal((await host.visit('failing')).body, 'one')
     assert.deepEqual(await files('failing'), { state: 'state' })
-    const tags = (await host.images()).flatMap(image => image.RepoTags ?? [])
-    assert.deepEqual(tags.filter(tag => tag.includes('/failing:')).sort(), [
-      `dormice-${host.id}/failing:r1`,
-      ...(await snapshotsOf(host, 'failing')).map(({ image }) => image),
-    ])
+    await hasOnlyNamedImages('failing')
   })
 
   test('carries what a Dockerfile’s app wrote, wherever it wrote it', async () => {
@@ -291,5 +304,30 @@ describe('a deploy of an app that has written something', () => {
       await run(host, 'heavy', 'for n in $(seq 100); do head -c 100000 /dev/urandom > data/$n; done')
       before.splice(0, before.length, ...(await tree(host, 'heavy', '/app/data')))
     }
+    assert.deepEqual(carriedAhead('heavy'), [true, true])
+    await hasOnlyNamedImages('heavy')
+  })
+
+  test('keeps what the app writes until the very end', async () => {
+    await deployShell(host, 'writing', 'one')
+    let written = 0
+    let deploying = true
+    const write = async () => {
+      while (deploying) {
+        await run(host, 'writing', `echo ${written + 1} >> log`)
+        written++
+      }
+    }
+    const writing = write()
+    for (const says of ['two', 'three']) await deployShell(host, 'writing', says)
+    deploying = false
+    await writing
+    const lines = (await run(host, 'writing', 'cat log')).trim().split('\n').map(Number)
+    assert.deepEqual(
+      lines,
+      Array.from({ length: written }, (_, n) => n + 1),
+    )
+    assert.deepEqual(carriedAhead('writing'), [false, false])
+    await hasOnlyNamedImages('writing')
   })
 })

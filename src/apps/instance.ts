@@ -147,6 +147,11 @@ export class Instance implements Leasable, Keepable {
    * run, or has written nothing since it woke: then its current snapshot is all there is.
    */
   snapshot(reason: SnapshotReason): Promise<Snapshot | undefined> {
+    return this.whileRunning(container => takeLive(this.#context, this.name, container, reason))
+  }
+
+  /** Reads the disk of the running app, whose container may be frozen meanwhile. Undefined when it does not run. */
+  whileRunning<T>(read: (container: string) => Promise<T>): Promise<T | undefined> {
     return this.#inTurn(async () => {
       const running = this.#running
       if (!running) {
@@ -155,13 +160,13 @@ export class Instance implements Leasable, Keepable {
         return undefined
       }
       try {
-        return await takeLive(this.#context, this.name, running.container, reason)
+        return await read(running.container)
       } catch (error) {
         // Once the engine is back, it is looked whether the container runs.
         if (error instanceof EngineUnavailable) throw problems.engineUnavailable(error)
         if (await this.#engineSide.runs(running.container)) throw error
         // It ended meanwhile, or stayed frozen, where requests would hang: the disk is kept as it is.
-        const how = 'it ended while a snapshot of it was taken'
+        const how = 'it ended while its disk was read'
         await this.#crashed(running.container, how, performance.now() - running.since)
         return undefined
       }

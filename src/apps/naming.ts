@@ -23,6 +23,16 @@ export function compactedTag(host: string, app: string, number: number, merged: 
   return `${snapshotTag(host, app, number)}-${merged.replace('sha256:', '').slice(0, 12)}`
 }
 
+/**
+ * Tag of an image that is made before it is known whether a snapshot will come of it.
+ *
+ * @param number the app's next snapshot's, so that no snapshot that is kept has the tag
+ * @param what tells those apart that one operation makes
+ */
+export function aheadTag(host: string, app: string, number: number, what: string): string {
+  return `${snapshotTag(host, app, number)}-${what}`
+}
+
 const reserved = new Set(['dormice', 'www', 'hooks'])
 
 /** Whether the text can name an app; see CONTRACT. */

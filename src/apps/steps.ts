@@ -15,6 +15,8 @@ export const steps = [
   'snapshot.begun',
   'snapshot.committed',
   'snapshot.recorded',
+  'carry.committed',
+  'carry.assembled',
   'deploy.received',
   'deploy.built',
   'deploy.asleep',

@@ -7,7 +7,7 @@ import { isAppName, releaseTag } from '../apps/naming.ts'
 import { releaseNotReady } from '../apps/problems.ts'
 import { CannotStart, EngineUnavailable, type Image, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
-import { carryState, prepareCarrying, without } from '../snapshots/carry-state.ts'
+import { Carrying, without } from '../snapshots/carrying.ts'
 import { refuseIfFull } from '../snapshots/disk.ts'
 import type { Release, ReleaseFiles, ReleaseSpec, Snapshot } from '../store/records.ts'
 import { badName } from './bad-name.ts'
@@ -156,13 +156,14 @@ export class Deployer {
         layers: layers.length,
       }
       store.createApp(app, now())
-      const carries = !fresh && spec.state === 'keep'
-      using _kept = this.#context.layers.retain()
-      if (carries) await prepareCarrying(this.#context, app, release)
+      const instance = this.#apps.instance(app)
+      await using carrying =
+        fresh || spec.state === 'discard'
+          ? undefined
+          : await Carrying.begin(this.#context, instance, { release, files })
       signal.throwIfAborted()
       progress.step('switching', `release ${number}`)
-      await this.#apps
-        .instance(app)
+      await instance
         .goOnAs('deploy', async was => {
           step('deploy.asleep')
           const commit = (snapshot?: Snapshot) => {
@@ -170,8 +171,8 @@ export class Deployer {
             store.promote(release, files, snapshot)
             step('deploy.promoted')
           }
-          if (!carries) return without(release, commit)
-          const next = await carryState(this.#context, was, { release, files }, 'carried', commit)
+          if (!carrying) return without(release, commit)
+          const next = await carrying.next(was, 'carried', commit)
           step('deploy.carried')
           return next
         })

@@ -2,7 +2,7 @@ import type { Context } from '../apps/context.ts'
 import type { Next } from '../apps/next.ts'
 import { toSnapshot } from '../apps/sleep.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
-import { carryState } from './carry-state.ts'
+import type { Carrying } from './carrying.ts'
 import { nextSnapshotImage, repeat } from './images.ts'
 import { alreadyThere } from './problems.ts'
 
@@ -42,12 +42,16 @@ export async function backToSnapshot(
 }
 
 /** Makes of a sleeping app an older release of itself, with what it has written until today. */
-export function backToRelease(context: Context, app: App, release: Release): Promise<Next> {
+export function backToRelease(
+  context: Context,
+  app: App,
+  release: Release,
+  carrying: Carrying,
+): Promise<Next> {
   const { store, step } = context
   if (app.release === release.number) throw alreadyThere(app.name, `release ${release.number}`)
   step('rollback.asleep')
-  const files = store.releaseFiles(app.name, release.number)
-  return carryState(context, app, { release, files }, 'rollback', snapshot => {
+  return carrying.next(app, 'rollback', snapshot => {
     step('rollback.started')
     store.rollBack(app.name, release.number, snapshot)
     step('rollback.recorded')

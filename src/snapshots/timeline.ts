@@ -6,7 +6,7 @@ import { unknownApp } from '../apps/problems.ts'
 import { messageOf } from '../problem.ts'
 import { badName } from '../releases/bad-name.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
-import { prepareCarrying } from './carry-state.ts'
+import { Carrying } from './carrying.ts'
 import { type Changes, changesOf } from './changes.ts'
 import { forgetLayers } from './copies.ts'
 import { refuseIfFull } from './disk.ts'
@@ -77,9 +77,9 @@ export class Timeline {
       const release = this.#release(name, to.release)
       // Before the app is put to sleep for it; no deploy changes that meanwhile.
       if (this.#app(name).release === to.release) throw alreadyThere(name, `release ${to.release}`)
-      using _kept = this.#context.layers.retain()
-      await prepareCarrying(this.#context, name, release)
-      await instance.goOnAs('rollback', app => backToRelease(this.#context, app, release))
+      const files = this.#context.store.releaseFiles(name, release.number)
+      await using carrying = await Carrying.begin(this.#context, instance, { release, files })
+      await instance.goOnAs('rollback', app => backToRelease(this.#context, app, release, carrying))
     }
   }
 
