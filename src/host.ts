@@ -28,6 +28,7 @@ import { compactIfUrgent } from './snapshots/compaction.ts'
 import { Timeline } from './snapshots/timeline.ts'
 import { Upkeep } from './snapshots/upkeep.ts'
 import { lockFolder } from './store/lock.ts'
+import { tellOfNoRoom } from './store/no-room.ts'
 import { Store } from './store/store.ts'
 
 /** How often the keeper looks for idle instances, ms. */
@@ -70,13 +71,22 @@ export type Host = AsyncDisposable & {
 export const version: string = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version
 
 /**
- * The composition root: builds everything by hand, starts it, and stops it when disposed of. Resolves when the
- * edge listens.
+ * Starts a host; resolves when the edge listens.
  *
  * @throws {FolderInUse} another host runs on the data folder
+ * @throws {DataUnusable} the data folder cannot be used as it is, or its disk is full
  * @throws {ConfigError} the address cannot be had
  */
-export async function startHost({
+export async function startHost(options: HostOptions): Promise<Host> {
+  try {
+    return await buildHost(options)
+  } catch (error) {
+    throw tellOfNoRoom(error, options.config.data)
+  }
+}
+
+/** The composition root: builds everything by hand, starts it, and stops it when disposed of. */
+async function buildHost({
   config,
   runtimes,
   caBundle,

@@ -1,14 +1,13 @@
 import { messageOf, Problem } from '../problem.ts'
+import { saysNoRoom } from '../store/no-room.ts'
 
 /**
  * What a caller is told when an error, or what caused it, is a disk without room: this process's, SQLite's, or the
  * engine's, which has words for it only. Undefined for every other error.
  */
 export function diskFull(error: unknown): Problem | undefined {
+  if (saysNoRoom(error)) return problem('of the data folder (DORMICE_DATA)', error)
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = 'code' in cause ? cause.code : undefined
-    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL')
-      return problem('of the data folder (DORMICE_DATA)', error)
     if (/no space left on device|disk quota exceeded/i.test(messageOf(cause)))
       return problem('of the container engine', error)
   }

@@ -75,6 +75,7 @@ function untouched<T>(file: string, read: (database: Database.Database) => T): T
     if (!(error instanceof Database.SqliteError)) throw error
     throw new DataUnusable(
       `${file} cannot be read as a database (${error.message}); put a backup of it in its place, or set DORMICE_DATA to another folder`,
+      { cause: error },
     )
   } finally {
     rmSync(folder, { recursive: true, force: true })
