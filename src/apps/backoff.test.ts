@@ -36,6 +36,21 @@ test('one that ran for long before it died is tried again at once, and its failu
   assert.equal(backoff.failed(0), 2_000)
 })
 
+test('one that ran for long and ended in order has its failures behind it', () => {
+  const { backoff } = held()
+  for (let n = 0; n < 5; n++) backoff.failed(0)
+  backoff.slept(10_000)
+  assert.equal(backoff.left, 0)
+  assert.equal(backoff.failed(0), 1_000)
+})
+
+test('one that was soon put to sleep has yet to show that it works', () => {
+  const { backoff } = held()
+  for (let n = 0; n < 5; n++) backoff.failed(0)
+  backoff.slept(9_999)
+  assert.equal(backoff.failed(0), 32_000)
+})
+
 test('a new release does not answer for the failures of the old', () => {
   const { backoff } = held()
   for (let n = 0; n < 5; n++) backoff.failed(0)

@@ -1,5 +1,5 @@
 const longest = 60_000
-/** An app that ran for this long before it died gets a fresh start. */
+/** An app that ran for this long before it died, or slept, gets a fresh start, ms. */
 const stableAfter = 10_000
 
 /**
@@ -44,6 +44,15 @@ export class Backoff {
     const pause = backoff(this.#failures, ranFor)
     this.#until = this.#ticks() + pause
     return pause
+  }
+
+  /**
+   * The app was put to sleep.
+   *
+   * @param ranFor ms that it was awake
+   */
+  slept(ranFor: number): void {
+    if (ranFor >= stableAfter) this.forget()
   }
 
   /** It is another app now, or works: what was before does not count. */

@@ -45,6 +45,12 @@ export class Failures {
     if (this.#last && this.#backoff.left > 0) throw this.#toProblem(this.#last)
   }
 
+  /** It was put to sleep. @param ranFor ms that it was awake */
+  slept(ranFor: number): void {
+    this.clear()
+    this.#backoff.slept(ranFor)
+  }
+
   /** It is all right now. */
   clear(): void {
     this.#last = undefined

@@ -146,6 +146,27 @@ test('while an app that died is put to sleep, nobody is sent to it', async t => 
   assert.deepEqual(await read, ['one'])
 })
 
+test('failures of long ago hold nobody back once the app ran well and slept', async t => {
+  let now = 1_000
+  t.mock.method(performance, 'now', () => now)
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  /** The app ends after a second; how long it is held back then, ms. */
+  async function crash(): Promise<number> {
+    await app.wake()
+    now += 1_000
+    stage.machine.end(stage.containersOf('a')[0]!.id, 1, true)
+    await app.undisturbed(async () => undefined)
+    assert.equal(app.state, 'crashed')
+    return app.failure!.retryAt - app.failure!.at
+  }
+  assert.deepEqual([await crash(), await crash(), await crash()], [1_000, 2_000, 4_000])
+  await app.wake()
+  now += 3_600_000
+  await app.sleep('idle')
+  assert.equal(await crash(), 1_000)
+})
+
 test('memory of an app that did not become ready is not given away before it is stopped', async t => {
   const stage = new Stage(t, [])
   stage.deploy('a', 'silent')

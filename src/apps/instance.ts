@@ -421,6 +421,7 @@ export class Instance implements Leasable, Keepable {
 
   /** Runs the order that cannot lose data; if it fails, the container stays and is looked for before the next step. */
   async #settle(container: string, reason: SnapshotReason): Promise<Asleep & { gone?: true }> {
+    const ranFor = this.#running ? performance.now() - this.#running.since : 0
     try {
       const asleep = await fallAsleep(this.#context, this.name, container, reason, () =>
         this.#context.keeper.release(this.name),
@@ -431,7 +432,7 @@ export class Instance implements Leasable, Keepable {
           this.#context.log.error('compaction_failed', { app: this.name, error: messageOf(error) }),
         )
       this.#asleep()
-      this.#failures.clear()
+      this.#failures.slept(ranFor)
       return asleep
     } catch (error) {
       const gone = await this.#engineSide.isGone(container)
