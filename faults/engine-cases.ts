@@ -5,7 +5,7 @@ import type { Case } from './cases.ts'
 import { FaultyHost, within } from './faulty-host.ts'
 import { attempt, exercise, rehearse, settle, tidy, Violation } from './play.ts'
 import { type CaseOptions, emptyResult, note, type Result } from './run-case.ts'
-import { scenarios } from './scenarios.ts'
+import { type Scenario, scenarios } from './scenarios.ts'
 import { WarmLayers } from './warm-layers.ts'
 
 /** At each of them the engine is killed once: in each operation where the engine is about to be needed, or just was. */
@@ -58,13 +58,7 @@ export async function runEngineCases(
 ): Promise<Result[]> {
   const cases = fatal
     .filter(step => step.startsWith(only))
-    .flatMap(step => {
-      const [group] = step.split('.')
-      const [own] = scenarios
-        .filter(one => one.steps.includes(step) && one.commits.startsWith(`${group}.`))
-        .sort((a, b) => b.steps.length - a.steps.length)
-      return own ? [{ step, scenario: own }] : []
-    })
+    .map(step => ({ step, scenario: scenarioFor(step) }))
   const results: Result[] = []
   await using engine = await PrivateEngine.start()
   await using warm = new WarmLayers()
@@ -75,6 +69,17 @@ export async function runEngineCases(
     report(result, cases.length - n - 1)
   }
   return results
+}
+
+/** The longest operation that goes through the step, if there is one that is named after it. */
+function scenarioFor(step: Step): Scenario {
+  const through = scenarios
+    .filter(one => one.steps.includes(step))
+    .sort((a, b) => b.steps.length - a.steps.length)
+  const [group] = step.split('.')
+  const scenario = through.find(one => one.commits.startsWith(`${group}.`)) ?? through[0]
+  if (!scenario) throw new Error(`no scenario goes through ${step}`)
+  return scenario
 }
 
 async function runOne(
