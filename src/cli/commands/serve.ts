@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import type { Log } from '../../log.ts'
-import type { RuntimeImages } from '../../setup/images/runtime-images.ts'
 import { examples } from '../examples.ts'
 import { leaveRunningOption, type StopOptions } from '../options.ts'
 
@@ -17,20 +16,22 @@ export function serveCommand(): Command {
 async function serve(options: StopOptions): Promise<void> {
   const { hostConfig, runHost } = await import('../foreground.ts')
   const { createLog } = await import('../../log.ts')
+  const { runtimeImages } = await import('../../setup/images/runtime-images.ts')
   const config = hostConfig()
   const log = createLog()
-  await runHost(config, await runtimes(log), log, async () => {}, options)
+  await runHost(config, runtimeImages(), log, async () => void makeRuntimes(log), options)
+  // Images that are still being made would keep the process; the next start makes them.
+  process.exit()
 }
 
-/** The runtime images, made if they are missing; an engine that is down may come back while the host runs. */
-async function runtimes(log: Log): Promise<RuntimeImages> {
+/** Makes the runtime images that are missing, which takes minutes: only deploys need them, so nobody else waits. */
+async function makeRuntimes(log: Log): Promise<void> {
   const { connect } = await import('../../engine/docker/client.ts')
-  const { ensureRuntimeImages, runtimeImages } = await import('../../setup/images/runtime-images.ts')
+  const { ensureRuntimeImages } = await import('../../setup/images/runtime-images.ts')
   const { messageOf } = await import('../../problem.ts')
   try {
-    return await ensureRuntimeImages(connect(), { log: line => log.info('runtime_images', { line }) })
+    await ensureRuntimeImages(connect(), { log: line => log.info('runtime_images', { line }) })
   } catch (error) {
     log.error('runtime_images_missing', { error: messageOf(error) })
-    return runtimeImages()
   }
 }
