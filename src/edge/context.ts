@@ -1,5 +1,6 @@
 import type { WakeInfo } from '../apps/lease.ts'
 import type { Log } from '../log.ts'
+import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 import type { Pools } from './pools.ts'
 import type { Roster, Running } from './roster.ts'
@@ -30,6 +31,7 @@ export type EdgeLog = Log & { access?(record: AccessRecord): void }
 export type EdgeContext = {
   readonly log: EdgeLog
   readonly limits: Limits
+  readonly dialer: Dialer
   readonly pools: Pools
   /** Milliseconds that only grow. */
   readonly now: () => number

@@ -1,6 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { request } from 'node:http'
-import { connect } from 'node:net'
 import type { Lease } from '../apps/lease.ts'
 import { hasBody } from './body.ts'
 import { Exchange } from './exchange.ts'
@@ -29,9 +28,9 @@ export class DirectExchange extends Exchange {
     return own
   }
 
-  protected override send({ upstream: { host, port } }: Lease): void {
+  protected override send(lease: Lease): void {
     const { req, routed, context } = this
-    const { connectTimeout, answerTimeout: patience, answerHeaderBytes } = context.limits
+    const { answerTimeout: patience, answerHeaderBytes } = context.limits
     this.#connected = false
     const headers = this.headersForApp()
     headers.push(...this.connectionHeaders())
@@ -41,14 +40,13 @@ export class DirectExchange extends Exchange {
       headers,
       maxHeaderSize: answerHeaderBytes,
       createConnection: () =>
-        connect({ host, port, noDelay: true, allowHalfOpen: true, keepAlive: true }).once('connect', () => {
+        context.dialer.dial(lease.upstream, { allowHalfOpen: true }).once('connect', () => {
           this.#connected = true
-          upstream.setTimeout(patience)
+          upstream.setTimeout(patience, () => upstream.destroy(answerTimeout()))
           this.#sendBody(upstream)
         }),
     })
     this.#upstream = upstream
-    upstream.setTimeout(connectTimeout, () => upstream.destroy(answerTimeout()))
     upstream.on('information', ({ statusCode, rawHeaders }) => {
       if (statusCode !== 100) relayInformation(req, this.res, statusCode, rawHeaders)
       else if (req.headers.expect !== undefined && !this.#answered) this.res.writeContinue()

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { silent } from '../log.ts'
+import { Dialer } from './dialer.ts'
 import { cannedApp, dial, get, HandApp, httpApp, rawApp, stage } from './fixture.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { Pools } from './pools.ts'
@@ -189,7 +190,7 @@ test('headers that do not come in time close the connection', async t => {
 })
 
 test('the connections to an instance that is gone are forgotten', async t => {
-  const pools = new Pools(DEFAULT_LIMITS)
+  const pools = new Pools(new Dialer(DEFAULT_LIMITS.connectTimeout), DEFAULT_LIMITS)
   const sockets: import('node:net').Socket[] = []
   const upstream = await rawApp(t, wire => {
     sockets.push(wire.socket)

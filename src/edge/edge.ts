@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Leasable } from '../apps/lease.ts'
 import { hasBody } from './body.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
+import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import type { Routed } from './exchange.ts'
 import { countHosts } from './headers.ts'
@@ -64,10 +65,12 @@ export function createEdge({
   const sockets = new Set<Socket>()
   const running = new Roster()
   const tunnels = new Set<UpgradeExchange>()
+  const dialer = new Dialer(bounds.connectTimeout)
   const context: EdgeContext = {
     log,
     limits: bounds,
-    pools: new Pools(bounds),
+    dialer,
+    pools: new Pools(dialer, bounds),
     now: () => clock.now(),
     running,
     ended(request) {

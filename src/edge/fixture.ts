@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { connect, createServer as createTcpServer } from 'node:net'
 import type { TestContext } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import type { Leasable, Lease, Upstream, WakeInfo } from '../apps/lease.ts'
 import { silent } from '../log.ts'
 import type { AccessRecord } from './context.ts'
@@ -163,6 +164,24 @@ export function rawApp(t: TestContext, accept: (wire: Wire) => void): Promise<Up
     t,
     createTcpServer({ allowHalfOpen: true, noDelay: true }, socket => accept(new Wire(socket))),
   )
+}
+
+/** An app that neither accepts connections nor refuses them: it hangs, and its queue of them is full. */
+export async function deafApp(t: TestContext): Promise<Upstream> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+    const server = require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    })`,
+    { eval: true },
+  )
+  t.after(() => worker.terminate())
+  const [port] = (await once(worker, 'message')) as [number]
+  // The system takes one more than it was told.
+  await dial(t, port)
+  await dial(t, port)
+  return { host: '127.0.0.1', port }
 }
 
 /** An app that answers every request on every connection with the same bytes, and keeps what it was sent. */

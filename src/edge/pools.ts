@@ -1,5 +1,6 @@
-import { Pool } from 'undici'
+import { type buildConnector, Pool } from 'undici'
 import type { Upstream } from '../apps/lease.ts'
+import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 
 /**
@@ -9,9 +10,11 @@ import type { Limits } from './limits.ts'
  */
 export class Pools {
   readonly #pools = new Map<string, Pool>()
+  readonly #dialer: Dialer
   readonly #limits: Limits
 
-  constructor(limits: Limits) {
+  constructor(dialer: Dialer, limits: Limits) {
+    this.#dialer = dialer
     this.#limits = limits
   }
 
@@ -33,10 +36,11 @@ export class Pools {
     await Promise.all(pools.map(pool => pool.destroy()))
   }
 
-  #open(key: string, { host, port }: Upstream): Pool {
+  #open(key: string, upstream: Upstream): Pool {
+    const { host, port } = upstream
     const pool = new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
       allowH2: false,
-      connect: { timeout: this.#limits.connectTimeout },
+      connect: (_: unknown, connected: buildConnector.Callback) => this.#connect(upstream, connected),
       // Exchanges are looked at together, now and then, which costs less than a timer for each; and an answer that
       // is quiet for long (server-sent events) is no broken one.
       headersTimeout: 0,
@@ -53,5 +57,16 @@ export class Pools {
     pool.on('connectionError', dropIfUnused)
     this.#pools.set(key, pool)
     return pool
+  }
+
+  #connect(upstream: Upstream, connected: buildConnector.Callback): void {
+    const socket = this.#dialer.dial(upstream)
+    const failed = (error: Error) => connected(error, null)
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      // From here on it is the pool's.
+      socket.off('error', failed)
+      connected(null, socket)
+    })
   }
 }
