@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import type { Problem } from '../problem.ts'
 import { type Behaviour, FakeMachine } from './fake-engine.ts'
 import { FakeHost, makeRelease, releaseAlone } from './fake-world.ts'
+import { InstanceGone } from './lease.ts'
 
 /** A host with apps on a fake engine whose steps can be held: the one whose name matches waits until it is let go. */
 class Stage {
@@ -140,6 +142,23 @@ test('while an app that died is put to sleep, nobody is sent to it', async t => 
   await stage.write('a', 'one')
   const [container] = stage.containersOf('a')
   const go = await stage.hold(/^commit/, () => stage.machine.end(container!.id, 1, true))
+  assert.equal(stage.app('a').lease(), undefined)
+  const read = stage.read('a')
+  go()
+  assert.deepEqual(await read, ['one'])
+})
+
+test('who holds a lease of an app that died is told at once, and gets one of the next instance', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  const lease = await stage.app('a').acquire(new AbortController().signal)
+  const told = once(lease.revoked, 'abort')
+  const [container] = stage.containersOf('a')
+  // How it died is yet to be found out.
+  const go = await stage.hold(/^wait/, () => stage.machine.end(container!.id, 1, true))
+  await told
+  assert.ok(lease.revoked.reason instanceof InstanceGone)
+  lease.release()
   assert.equal(stage.app('a').lease(), undefined)
   const read = stage.read('a')
   go()

@@ -293,12 +293,14 @@ export class Instance implements Leasable, Keepable {
     if (running?.container !== container || this.#state !== 'awake') return
     await this.#inTurn(async () => {
       if (this.#running !== running || (await this.#engineSide.runs(container))) return
+      // Nobody is sent to it any more, and who waits for a connection to it is held for the next.
+      this.#become('falling-asleep')
+      running.leases.ended()
       this.#context.log.warn('app_died', { app: this.name, how: how ?? 'nobody saw it end' })
       if (how !== undefined) {
         const ranFor = performance.now() - running.since
         return this.#crashed(container, await this.#howItDied(container, how), ranFor)
       }
-      this.#become('falling-asleep')
       await this.#settle(container, 'recovery')
     })
   }

@@ -9,6 +9,19 @@ export type WakeInfo = {
 }
 
 /**
+ * Why a lease is revoked whose instance has ended: nobody will accept a connection any more. Connections that there
+ * are close by themselves, and may still have an answer on its way.
+ */
+export class InstanceGone extends Error {
+  override name = 'InstanceGone'
+  readonly code = 'EHOSTDOWN'
+
+  constructor() {
+    super('the instance has ended')
+  }
+}
+
+/**
  * The right to send one request (or one upgraded connection) to an instance. While a lease is out the
  * instance is busy and will not be put to sleep.
  */
@@ -16,7 +29,10 @@ export type Lease = {
   readonly upstream: Upstream
   /** Set on the first request after a wake only. */
   readonly wake: WakeInfo | undefined
-  /** Aborts when the instance must go although it is busy (sleep by hand or deploy, after its drain time). */
+  /**
+   * Aborts when the instance must go although it is busy (sleep by hand or deploy, after its drain time), or with
+   * {@link InstanceGone} when it has ended by itself.
+   */
   readonly revoked: AbortSignal
   /** Gives the lease back; later calls do nothing. */
   release(): void

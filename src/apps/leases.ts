@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { Lease, Upstream, WakeInfo } from './lease.ts'
+import { InstanceGone, type Lease, type Upstream, type WakeInfo } from './lease.ts'
 
 type Outcome = 'drained' | 'cancelled'
 
@@ -71,6 +71,11 @@ export class Leases {
       },
     }
     return promise
+  }
+
+  /** The instance has ended by itself: who waits for a connection to it need not go on. */
+  ended(): void {
+    this.#revoke.abort(new InstanceGone())
   }
 
   /** Ends a drain that may be cancelled; true when there was one. */

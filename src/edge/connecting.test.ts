@@ -1,21 +1,45 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deafApp, dial, get, httpApp, stage } from './fixture.ts'
+import { deafApp, dial, get, httpApp, rawApp, stage } from './fixture.ts'
 
 const KINDS = [
-  ['a plain request', get('/', 'Connection: close')],
+  ['a plain request', get('/', 'Connection: close'), /echo $/],
   [
     'a request with a body',
     'POST / HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody',
+    /echo body$/,
   ],
   [
     'a request that expects to be asked for its body',
     'PUT / HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody',
+    /echo body$/,
   ],
-  ['a request for another protocol', get('/', 'Connection: Upgrade', 'Upgrade: x')],
+  ['a request for another protocol', get('/', 'Connection: Upgrade', 'Upgrade: x'), /echo $/],
 ] as const
 
-for (const [name, request] of KINDS) {
+function echoApp(t: Parameters<typeof stage>[0]) {
+  return httpApp(t, async (req, res) => {
+    let body = ''
+    for await (const chunk of req) body += chunk
+    res.end(`echo ${body}`)
+  })
+}
+
+for (const [name, request, answer] of KINDS) {
+  test(`${name} that waits for a connection when the instance ends is held, and answered by the next`, async t => {
+    const { port, app } = await stage(t, await deafApp(t))
+    const upstream = await echoApp(t)
+    const visitor = await dial(t, port)
+    visitor.write(request)
+    await app.until(({ taken }) => taken === 1)
+    app.end()
+    await app.until(({ waiting }) => waiting.size === 1)
+    assert.equal(app.out, 0)
+    app.wakeUp(upstream)
+    assert.match(await visitor.end(), answer)
+    assert.equal(app.taken, 2)
+  })
+
   test(`${name} to an instance that accepts no connection in time is a 502, after one more try`, async t => {
     const { port, app } = await stage(t, await deafApp(t), { limits: { connectTimeout: 50 } })
     let looks = 0
@@ -34,3 +58,45 @@ for (const [name, request] of KINDS) {
     await visitor.write(request).until('late')
   })
 }
+
+test('an answer that was on its way when the instance ended arrives', async t => {
+  const upstream = await rawApp(t, async wire => {
+    await wire.until('\r\n\r\n')
+    app.end()
+    wire.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nlast words')
+  })
+  const { port, app } = await stage(t, upstream)
+  const visitor = await dial(t, port)
+  await visitor.write(get()).until('last words')
+  await app.idle()
+})
+
+test('a lease of an instance that ended before anything was sent is exchanged for one of the next', async t => {
+  const { port, app } = await stage(t, await deafApp(t))
+  const upstream = await echoApp(t)
+  const lease = app.lease.bind(app)
+  app.lease = () => {
+    const first = lease()
+    if (app.taken === 1) app.end()
+    return first
+  }
+  const visitor = await dial(t, port)
+  visitor.write(get('/', 'Connection: close'))
+  await app.until(({ waiting }) => waiting.size === 1)
+  app.wakeUp(upstream)
+  assert.match(await visitor.end(), /echo $/)
+})
+
+test('a request that met two instances that ended is a 502', async t => {
+  const { port, app } = await stage(t, await deafApp(t))
+  const next = await deafApp(t)
+  const visitor = await dial(t, port)
+  visitor.write(get())
+  await app.until(({ taken }) => taken === 1)
+  app.end()
+  await app.until(({ waiting }) => waiting.size === 1)
+  app.wakeUp(next)
+  app.end()
+  await visitor.until('X-Dormice-Error: app_unreachable')
+  await app.idle()
+})

@@ -1,9 +1,11 @@
 import { connect, type Socket } from 'node:net'
-import type { Upstream } from '../apps/lease.ts'
+import { InstanceGone, type Upstream } from '../apps/lease.ts'
 
 /** Makes the connections to instances. */
 export class Dialer {
   readonly #timeout: number
+  /** Those that nobody has accepted yet. */
+  readonly #begun = new Map<Socket, Upstream>()
 
   /** @param timeout ms until an instance must have accepted a connection */
   constructor(timeout: number) {
@@ -11,7 +13,8 @@ export class Dialer {
   }
 
   /** Begins a connection; one that is not accepted in time ends with the error ETIMEDOUT. */
-  dial({ host, port }: Upstream, { allowHalfOpen = false } = {}): Socket {
+  dial(upstream: Upstream, { allowHalfOpen = false } = {}): Socket {
+    const { host, port } = upstream
     const socket = connect({
       host,
       port,
@@ -23,11 +26,24 @@ export class Dialer {
     })
     const late = () => socket.destroy(timedOut(this.#timeout))
     socket.setTimeout(this.#timeout, late)
+    this.#begun.set(socket, upstream)
+    socket.once('close', () => this.#begun.delete(socket))
     socket.once('connect', () => {
+      this.#begun.delete(socket)
       socket.off('timeout', late)
       socket.setTimeout(0)
     })
     return socket
+  }
+
+  /**
+   * Ends the connections to an instance that has ended which nobody has accepted yet, with the error
+   * {@link InstanceGone}. They would not only wait in vain: another app's instance may be given the address.
+   */
+  giveUp({ host, port }: Upstream): void {
+    for (const [socket, to] of this.#begun) {
+      if (to.host === host && to.port === port) socket.destroy(new InstanceGone())
+    }
   }
 }
 

@@ -63,9 +63,9 @@ export function createEdge({
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
   const sockets = new Set<Socket>()
-  const running = new Roster()
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
+  const running = new Roster(dialer)
   const context: EdgeContext = {
     log,
     limits: bounds,

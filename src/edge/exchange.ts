@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Leasable, Lease, WakeInfo } from '../apps/lease.ts'
+import { InstanceGone } from '../apps/lease.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
-import { appStopping, isUnreachable } from './failures.ts'
+import { appStopping, isUnreachable, upstreamProblem } from './failures.ts'
 import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
 import { answerTo, sendAnswer } from './pages.ts'
@@ -183,11 +184,13 @@ export abstract class Exchange implements Running {
   #begin(lease: Lease): void {
     this.#lease = lease
     this.#wake ??= lease.wake
-    if (lease.revoked.aborted) {
-      this.revoke()
+    const { aborted, reason } = lease.revoked
+    if (aborted) {
+      if (!(reason instanceof InstanceGone)) this.revoke()
+      else if (!this.retry(reason)) this.fail(upstreamProblem(reason))
       return
     }
-    this.context.running.watch(lease.revoked)
+    this.context.running.watch(lease)
     try {
       this.send(lease)
     } catch (error) {

@@ -56,6 +56,7 @@ export function appStopping(): Problem {
 const CONNECTING = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
   'ECONNREFUSED',
+  'EHOSTDOWN',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'EADDRNOTAVAIL',

@@ -7,6 +7,7 @@ import { connect, createServer as createTcpServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import type { Leasable, Lease, Upstream, WakeInfo } from '../apps/lease.ts'
+import { InstanceGone } from '../apps/lease.ts'
 import { silent } from '../log.ts'
 import type { AccessRecord } from './context.ts'
 import type { Edge, EdgeOptions } from './edge.ts'
@@ -77,6 +78,13 @@ export class HandApp implements Leasable {
   revoke(): void {
     this.upstream = undefined
     this.#revoked.abort(new Error('revoked'))
+    this.#revoked = new AbortController()
+  }
+
+  /** The instance has ended by itself. */
+  end(): void {
+    this.upstream = undefined
+    this.#revoked.abort(new InstanceGone())
     this.#revoked = new AbortController()
   }
 

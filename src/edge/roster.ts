@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { InstanceGone, type Lease } from '../apps/lease.ts'
+import type { Dialer } from './dialer.ts'
 
 /** A request that is not over. */
 export type Running = {
@@ -19,9 +21,14 @@ export type Running = {
  * garbage collection. It cost a tenth of the processor.
  */
 export class Roster {
+  readonly #dialer: Dialer
   readonly #members: Running[] = []
   /** Signals that are listened to; one listener each, because adding and removing one per request is dear. */
   readonly #signals = new WeakSet<AbortSignal>()
+
+  constructor(dialer: Dialer) {
+    this.#dialer = dialer
+  }
 
   get size(): number {
     return this.#members.length
@@ -43,12 +50,16 @@ export class Roster {
     return this.#members.slice()
   }
 
-  /** Sees to it that whoever holds a lease with this signal is revoked when it aborts. */
-  watch(signal: AbortSignal): void {
+  /**
+   * Sees to it that whoever holds a lease like this one is revoked when its signal aborts. When that is because the
+   * instance has ended, only who has no connection to it is told: others are when theirs closes.
+   */
+  watch({ revoked: signal, upstream }: Lease): void {
     if (this.#signals.has(signal)) return
     this.#signals.add(signal)
     signal.addEventListener('abort', () => {
-      for (const member of this.list()) if (member.revoked === signal) member.revoke?.()
+      if (signal.reason instanceof InstanceGone) this.#dialer.giveUp(upstream)
+      else for (const member of this.list()) if (member.revoked === signal) member.revoke?.()
     })
   }
 }
