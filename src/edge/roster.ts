@@ -51,8 +51,8 @@ export class Roster {
   }
 
   /**
-   * Sees to it that whoever holds a lease like this one is revoked when its signal aborts. When that is because the
-   * instance has ended, only who has no connection to it is told: others are when theirs closes.
+   * Sees to it that whoever holds a lease like this one is revoked when its signal aborts. When that is because
+   * the instance has ended, only who has no connection to it is told: others are when theirs closes.
    */
   watch({ revoked: signal, upstream }: Lease): void {
     if (this.#signals.has(signal)) return

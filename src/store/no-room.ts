@@ -1,17 +1,17 @@
 import { statfsSync } from 'node:fs'
 import { DataUnusable } from './unusable.ts'
 
-/** Less free space than this, bytes, is what an unclear error of SQLite comes of. A failed start frees some again. */
+/** Less free space than this, bytes, is why SQLite failed unclearly. A start that failed has freed some again. */
 const hardlyAny = 1024 * 1024
 
-/** Whether an error, or what caused it, says that a disk or a quota of this process or of SQLite has no room left. */
+/** Whether an error of this process or of SQLite, or what caused it, says that a disk or a quota is full. */
 export function saysNoRoom(error: unknown): boolean {
   return codes(error).some(code => code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL')
 }
 
 /**
- * What to tell of an error that ended a start: a sentence about the disk of the data folder where that is why, else
- * the error itself. SQLite, which needs room to read as well, has several words for it that say something else.
+ * What to tell of an error that ended a start: a sentence about the disk of the data folder where that is why,
+ * else the error itself. SQLite, which needs room to read as well, has several words for it that say other things.
  */
 export function tellOfNoRoom(error: unknown, folder: string): unknown {
   const unclear = codes(error).some(code => /^SQLITE_(IOERR|CANTOPEN|ERROR)/.test(code))
