@@ -155,8 +155,8 @@ async function measureAges(
       `end all were woken in turn by a request that changes nothing, ${wakes.rounds} rounds after 1 of warm-up, so that all ages`,
       'met the same machine. Every record of every app was read back and was there.',
       `disk_vs_live (${oldest.name}) = layers above the release’s / (3 × the files that the app wrote + what its kept`,
-      'snapshots, the current one aside, changed); at most 1 is as it should be. disk_vs_files is the same disk over those',
-      'files alone.',
+      'snapshots, the current one aside, changed); at most 1 is as it should be, but layers may also hold 4 MB of what was',
+      'overwritten before that alone is a reason to merge them. disk_vs_files is the same disk over those files alone.',
     ],
   }
 }

@@ -14,7 +14,7 @@ import { isMeasured, measureReleases } from './measure.ts'
 import { baseOf } from './stack.ts'
 
 /** State layers may hold this much of what was overwritten or deleted before that alone is a reason, bytes. */
-const smallWaste = 16 * 1024 * 1024
+const smallWaste = 4 * 1024 * 1024
 
 /** What merging has to make of an app without room, times what is live: that it saves a few bytes is no reason. */
 const worthwhile = 1.1
