@@ -47,6 +47,23 @@ const app = `
     }
   }`
 
+test('an app’s only secret is in none of its images, also where it ends like a key in Base64', async () => {
+  const value = newValue()
+  await using host = await TestHost.start()
+  await host.deployText('padded', 'main.js', app)
+  assert.equal((await host.api('PUT', '/v1/apps/padded/env/KEY', { value: `${value}==` })).status, 204)
+  assert.equal((await host.api('POST', '/v1/apps/padded/restart')).status, 200)
+  const hash = createHash('sha256').update(`${value}==`).digest('hex')
+  assert.equal((await host.visit('padded', '/KEY')).body, hash)
+  assert.equal((await host.api('POST', '/v1/apps/padded/snapshots')).status, 201)
+  await host.visit('padded', '/KEY')
+  await host.sleep('padded')
+  const filters = { label: [`dormice.host=${host.id}`] }
+  const images = await docker.listImages({ all: true, filters })
+  assert.ok(images.length >= 2, `${images.length} images`)
+  assert.deepEqual(await new Search({ value }).inImages(images.map(({ Id }) => Id)), [])
+})
+
 test('an app’s environment is in no image, file, log line or answer, but for what the app itself shows', async () => {
   const values = {
     SHOWN: newValue(),

@@ -39,7 +39,9 @@ export function holdsSecret(
   env: readonly string[],
   names: readonly string[],
 ): boolean {
-  const secrets = env.filter(entry => names.includes(entry.split('=', 1)[0] ?? '') && !entry.endsWith('='))
+  const secrets = env.filter(entry =>
+    names.some(name => entry.startsWith(`${name}=`) && entry !== `${name}=`),
+  )
   const found: readonly string[] = [...(image.ContainerConfig?.Env ?? []), ...(image.Config?.Env ?? [])]
   return secrets.some(secret => found.includes(secret))
 }
