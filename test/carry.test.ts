@@ -319,7 +319,15 @@ describe('a deploy of an app that has written something', () => {
       }
     }
     const writing = write()
-    for (const says of ['two', 'three']) await deployShell(host, 'writing', says)
+    for (const says of ['two', 'three']) {
+      // Until it is stopped: something is always written after its disk was looked at.
+      await run(
+        host,
+        'writing',
+        '(while :; do date +%N > tick; sleep 0.01; done) < /dev/null > /dev/null 2>&1 &',
+      )
+      await deployShell(host, 'writing', says)
+    }
     deploying = false
     await writing
     const lines = (await run(host, 'writing', 'cat log')).trim().split('\n').map(Number)

@@ -3,12 +3,15 @@ import type { Instance } from '../apps/instance.ts'
 import { aheadTag } from '../apps/naming.ts'
 import type { Next } from '../apps/next.ts'
 import { toSnapshot } from '../apps/sleep.ts'
-import type { Assembled, DiffId, Labels } from '../engine/engine.ts'
-import { messageOf } from '../problem.ts'
+import { type Assembled, type DiffId, EngineUnavailable, type Labels } from '../engine/engine.ts'
+import { messageOf, Problem } from '../problem.ts'
 import type { App, Launch, Release, Snapshot, SnapshotReason } from '../store/records.ts'
 import { makeCarried, type Uploaded } from './carried-image.ts'
 import { copiedLayers, copyLayers, manifestOf, nextSnapshotImage } from './images.ts'
 import { baseOf } from './stack.ts'
+
+/** As much of an instance as it takes to look at the disk of a running app. */
+type Running = Pick<Instance, 'name' | 'whileRunning'>
 
 /** An image made of the layers of a disk. */
 type Ahead = { disk: readonly DiffId[]; tag: string; image: Assembled }
@@ -32,7 +35,7 @@ export class Carrying implements AsyncDisposable {
   }
 
   /** Does ahead what can be done. Nothing else may make the app into something else until this is disposed of. */
-  static async begin(context: Context, instance: Instance, to: Uploaded): Promise<Carrying> {
+  static async begin(context: Context, instance: Running, to: Uploaded): Promise<Carrying> {
     const carrying = new Carrying(context, to)
     try {
       await carrying.#prepare(instance)
@@ -83,26 +86,47 @@ export class Carrying implements AsyncDisposable {
     this.#kept[Symbol.dispose]()
   }
 
-  async #prepare(instance: Instance): Promise<void> {
-    const { store, layers, step } = this.#context
-    const { release } = this.#to
-    const disk = await this.#diskOf(instance)
-    if (!disk) return
-    const launch = store.launch(instance.name)
+  async #prepare(instance: Running): Promise<void> {
+    const { log } = this.#context
+    if (this.#to.release.spec.state === 'discard') return
+    try {
+      const disk = await this.#diskOf(instance)
+      if (!disk) return
+      await this.#makeAhead(instance.name, disk)
+    } catch (error) {
+      // What is told as it is would fail all the same with the app stopped; what is not may be the engine's way of
+      // freezing, or room for one copy and not for two.
+      if (error instanceof Problem || error instanceof EngineUnavailable) throw error
+      log.warn('not_carried_ahead', { app: instance.name, error: messageOf(error) })
+    }
+    await this.#copyAhead(instance.name)
+  }
+
+  async #makeAhead(app: string, disk: readonly DiffId[]): Promise<void> {
+    const { store, step } = this.#context
+    const launch = store.launch(app)
     if (!launch) return
-    const { tag, labels } = this.#named(launch.app, `r${release.number}`)
+    const { tag, labels } = this.#named(launch.app, `r${this.#to.release.number}`)
     const image = await makeCarried(this.#context, launch.release, this.#to, disk, { tag, labels })
     this.#ahead = { disk, tag, image }
     step('carry.assembled')
-    // Should it have to be merged in the end, this takes longest.
-    await baseOf(layers, (await manifestOf(this.#context, release.app, release.image)).layers)
+  }
+
+  /** What takes longest should it all have to be done with requests held. */
+  async #copyAhead(app: string): Promise<void> {
+    const { store, layers } = this.#context
+    const launch = store.launch(app)
+    if (!launch) return
+    await copiedLayers(this.#context, app, launch.release.image)
+    await copiedLayers(this.#context, app, launch.image)
+    const target = await copiedLayers(this.#context, app, this.#to.release.image)
+    await baseOf(layers, target.layers)
   }
 
   /** The layers of an app's disk as it is now, all in the data folder; undefined when it has written nothing. */
-  async #diskOf(instance: Instance): Promise<readonly DiffId[] | undefined> {
+  async #diskOf(instance: Running): Promise<readonly DiffId[] | undefined> {
     const context = this.#context
     const { store } = context
-    if (this.#to.release.spec.state === 'discard') return undefined
     const tag = await instance.whileRunning(container => this.#preview(instance.name, container))
     const launch = store.launch(instance.name)
     if (tag === undefined) {

@@ -77,6 +77,8 @@ export class Timeline {
       const release = this.#release(name, to.release)
       // Before the app is put to sleep for it; no deploy changes that meanwhile.
       if (this.#app(name).release === to.release) throw alreadyThere(name, `release ${to.release}`)
+      // What is made ahead has no name in the store yet, as what a crash left has none.
+      await this.#apps.whenSettled()
       const files = this.#context.store.releaseFiles(name, release.number)
       await using carrying = await Carrying.begin(this.#context, instance, { release, files })
       await instance.goOnAs('rollback', app => backToRelease(this.#context, app, release, carrying))
