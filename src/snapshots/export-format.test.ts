@@ -76,6 +76,33 @@ describe('the description of an exported app', () => {
     }
   })
 
+  test('has times that can be shown, and an environment that can be set', () => {
+    for (const time of [-1, 0.5, 9e15]) {
+      assert.equal(
+        wrongAt(it => {
+          it.release.createdAt = time
+        }),
+        'release.createdAt',
+      )
+      assert.equal(
+        wrongAt(it => {
+          it.state.createdAt = time
+        }),
+        'state.createdAt',
+      )
+    }
+    for (const [name, value] of [
+      ['', 'x'],
+      ['A=B', 'x'],
+      ['A', 'x\0'],
+    ] as const) {
+      const at = wrongAt(it => {
+        it.release.spec.env = { [name]: value }
+      })
+      assert.ok(at?.startsWith('release.spec.env'), JSON.stringify([name, value]))
+    }
+  })
+
   test('has no configuration that the engine could not load', () => {
     for (const bad of [
       'no json',

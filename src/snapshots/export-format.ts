@@ -10,6 +10,10 @@ const Text = z.string().max(32 * 1024)
 const Texts = z.array(Text).nullish()
 const Keys = z.record(Text, z.looseObject({}).nullable()).nullish()
 
+/** Epoch ms that a `Date` can be of. */
+const Time = z.number().int().min(0).max(8.64e15)
+const EnvName = z.string().regex(/^[^=\0]{1,256}$/, 'accepted: up to 256 characters without "="')
+
 /** What the engine would refuse to load is refused before: it says so in words that help nobody. */
 const Config = z.looseObject({
   architecture: Text,
@@ -74,12 +78,15 @@ export const ExportedApp = z
     settings: Settings,
     env: z.array(z.string().max(256)).max(10_000),
     release: z.strictObject({
-      createdAt: z.number().int(),
+      createdAt: Time,
       spec: z.strictObject({
         runtime: z.enum(['node', 'python', 'static', 'dockerfile', 'image']),
         command: z.array(Text).min(1).max(1000),
         port: z.number().int().min(1).max(65_535),
-        env: z.record(z.string().max(256), Text),
+        env: z.record(
+          EnvName,
+          Text.refine(value => !value.includes('\0'), 'accepted: text without NUL'),
+        ),
         confinement: z.enum(['confined', 'image']),
         health: z.string().startsWith('/').max(2000).optional(),
         state: z.enum(['keep', 'discard']),
@@ -93,7 +100,7 @@ export const ExportedApp = z
       image: Manifest,
     }),
     /** Null: it has written nothing. */
-    state: z.strictObject({ createdAt: z.number().int(), image: Manifest }).nullable(),
+    state: z.strictObject({ createdAt: Time, image: Manifest }).nullable(),
   })
   .refine(liesOnRelease, { path: ['state', 'image', 'layers'], error: 'they do not lie on the release’s' })
 export type ExportedApp = z.infer<typeof ExportedApp>
