@@ -148,7 +148,7 @@ async function buildInContainer(
     throw new Problem({
       code: 'runtime_missing',
       status: 503,
-      detail: `the image of the runtime ${runtime} is not on the engine; it is made when the host starts, which takes a minute or two: try again then`,
+      detail: `the image of the runtime ${runtime} is not on the engine; the host makes it when it starts, which takes a minute or two: try again then`,
       retryAfter: 20,
       cause: error,
     })

@@ -13,6 +13,10 @@ export function serveCommand(): Command {
     .action(serve)
 }
 
+/** Between two attempts to make runtime images, ms. */
+const firstPause = 5_000
+const longestPause = 5 * 60_000
+
 async function serve(options: StopOptions): Promise<void> {
   const { hostConfig, runHost } = await import('../foreground.ts')
   const { createLog } = await import('../../log.ts')
@@ -24,14 +28,22 @@ async function serve(options: StopOptions): Promise<void> {
   process.exit()
 }
 
-/** Makes the runtime images that are missing, which takes minutes: only deploys need them, so nobody else waits. */
+/**
+ * Makes the runtime images that are missing, which takes minutes: only deploys need them, so nobody else waits. Tried
+ * until it is done, for the engine, or where packages come from, may be away.
+ */
 async function makeRuntimes(log: Log): Promise<void> {
+  const { setTimeout: sleep } = await import('node:timers/promises')
   const { connect } = await import('../../engine/docker/client.ts')
   const { ensureRuntimeImages } = await import('../../setup/images/runtime-images.ts')
   const { messageOf } = await import('../../problem.ts')
-  try {
-    await ensureRuntimeImages(connect(), { log: line => log.info('runtime_images', { line }) })
-  } catch (error) {
-    log.error('runtime_images_missing', { error: messageOf(error) })
+  for (let pause = firstPause; ; pause = Math.min(2 * pause, longestPause)) {
+    try {
+      await ensureRuntimeImages(connect(), { log: line => log.info('runtime_images', { line }) })
+      return
+    } catch (error) {
+      log.error('runtime_images_missing', { error: messageOf(error), triedAgainInMs: pause })
+      await sleep(pause)
+    }
   }
 }
