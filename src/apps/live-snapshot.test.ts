@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { Snapshot } from '../store/records.ts'
 import { FakeMachine } from './fake-engine.ts'
 import { FakeHost, makeRelease } from './fake-world.ts'
 
@@ -46,9 +47,9 @@ class Stage {
   }
 
   /** As retention and `dormice forget` do it. */
-  async forget(number: number, image: string): Promise<void> {
-    assert.ok(this.host.store.forgetSnapshot('a', number))
-    await this.host.engine.removeImage(image)
+  async forget(snapshot: Snapshot): Promise<void> {
+    assert.ok(this.host.store.forgetSnapshot(snapshot))
+    await this.host.engine.removeImage(snapshot.image)
   }
 }
 
@@ -61,7 +62,7 @@ test('a snapshot of the running app that is deleted while the app falls asleep o
   stage.before = async what => {
     if (what !== `answer look at ${live.image}`) return
     stage.before = () => undefined
-    await stage.forget(live.number, live.image)
+    await stage.forget(live)
   }
   await stage.app.sleep('manual')
   assert.equal((await stage.disk()).get('file'), 'written')
@@ -80,7 +81,7 @@ test('a sleep while the newest snapshot is being deleted keeps its own', async t
     slept = true
     await stage.app.sleep('manual')
   }
-  await stage.forget(live.number, live.image)
+  await stage.forget(live)
   assert.ok(slept)
   assert.equal((await stage.disk()).get('other'), 'written')
 })
@@ -91,7 +92,7 @@ test('the number of a deleted snapshot is never another one’s', async t => {
   ;(await stage.disk()).set('file', 'written')
   const live = await stage.app.snapshot('manual')
   assert.ok(live)
-  await stage.forget(live.number, live.image)
+  await stage.forget(live)
   const next = await stage.app.sleep('manual')
   assert.equal(next?.number, live.number + 1)
   assert.equal(store.nextSnapshot('a'), live.number + 2)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Change } from '../engine/engine.ts'
-import { firstOf } from './changes.ts'
+import { file, folder } from '../layers/sample-layers.ts'
+import { changesOf, firstOf } from './changes.ts'
+import { TimelineStage } from './fake-images.ts'
 
 const added = (path: string): Change => ({ path, kind: 'added' })
 
@@ -16,4 +18,26 @@ test('of a snapshot’s changes so many are kept as take little to store and to 
   const kept = firstOf(long)
   assert.ok(kept.length > 200 && JSON.stringify(kept).length < 1.1 * 1024 * 1024, `${kept.length}`)
   assert.deepEqual(kept, long.slice(0, kept.length))
+})
+
+test('what a deleted app changed is not kept as what one of the same name changed', async () => {
+  using stage = new TimelineStage()
+  const code = await stage.layer(folder('app'))
+  stage.release('notes', [code])
+  const old = stage.sleep('notes', [code, await stage.layer(file('app/old.txt'))])
+  const { layers } = stage.context
+  const listing = layers.listing.bind(layers)
+  layers.listing = async layer => {
+    layers.listing = listing
+    await stage.apps.delete('notes')
+    stage.clock += 1000
+    stage.release('notes', [code])
+    stage.sleep('notes', [code, await stage.layer(file('app/new.txt'))])
+    return listing(layer)
+  }
+  await changesOf(stage.context, old)
+  const snapshot = stage.store.snapshot('notes', 1)
+  assert.ok(snapshot)
+  assert.equal(snapshot.changed, null)
+  assert.deepEqual((await changesOf(stage.context, snapshot)).changes, [added('/app/new.txt')])
 })

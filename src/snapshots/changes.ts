@@ -17,15 +17,14 @@ const maxText = 1024 * 1024
 /** What a snapshot changed; kept in the store, because its layers may be merged later. */
 export async function changesOf(context: Context, snapshot: Snapshot): Promise<Changes> {
   const { store } = context
-  const { app, number } = snapshot
-  const known = store.changedPaths(app, number)
+  const known = store.changedPaths(snapshot)
   if (known && snapshot.changed) return toChanges(known, snapshot.changed)
   using _kept = context.layers.retain()
-  const { layers } = await copiedLayers(context, app, snapshot.image)
+  const { layers } = await copiedLayers(context, snapshot.app, snapshot.image)
   const found = await read(context, layers, layers.length - addedLayers(context, snapshot, layers.length))
   const total = count(found)
   const kept = firstOf(found)
-  store.setChanged(app, number, total, kept)
+  store.setChanged(snapshot, total, kept)
   return toChanges(kept, total)
 }
 

@@ -159,12 +159,7 @@ async function takePlace(
 ): Promise<void> {
   const { size, layers } = image
   const bytes = Math.max(0, size - release.size)
-  const replaced = store.replaceImage(app.name, snapshot.number, {
-    image: tag,
-    size,
-    layers: layers.length,
-    bytes,
-  })
+  const replaced = store.replaceImage(snapshot, { image: tag, size, layers: layers.length, bytes })
   step('compaction.recorded')
   const old = replaced ? snapshot.image : tag
   store.forgetCopy(old)

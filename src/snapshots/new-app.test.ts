@@ -39,11 +39,11 @@ test('a fork waits until what a crash left is cleared up, which takes an app wit
 test('a deleted app leaves no copy, also not of an image that it got while it was being deleted', async () => {
   using stage = new TimelineStage()
   stage.release('notes', ['sha256:1'])
-  const { number, size, layers, image } = stage.sleep('notes', ['sha256:1', 'sha256:2'])
-  const { labels } = stage.images.find(image)
+  const snapshot = stage.sleep('notes', ['sha256:1', 'sha256:2'])
+  const { labels } = stage.images.find(snapshot.image)
   stage.images.before = call => {
     if (call !== 'images') return
-    stage.store.replaceImage('notes', number, { image: 'compacted', size, layers, bytes: 1 })
+    stage.store.replaceImage(snapshot, { ...snapshot, image: 'compacted' })
     stage.store.addCopy('compacted', { labels, manifest: { config: '{}', layers: ['sha256:3'] } })
   }
   await stage.apps.delete('notes')

@@ -111,12 +111,12 @@ export class Timeline {
     const { store, engine } = this.#context
     // In its turn: a sleep meanwhile may be about to settle on it.
     await this.#apps.get(name).undisturbed(async () => {
-      const { image } = this.#snapshot(name, number)
-      if (!store.forgetSnapshot(name, number)) {
+      const snapshot = this.#snapshot(name, number)
+      if (!store.forgetSnapshot(snapshot)) {
         throw snapshotInUse(name, number, this.#app(name).snapshot === number ? 'current' : 'pinned')
       }
-      store.forgetCopy(image)
-      await engine.removeImage(image)
+      store.forgetCopy(snapshot.image)
+      await engine.removeImage(snapshot.image)
     })
   }
 

@@ -64,6 +64,47 @@ test('an app that comes after a deleted one of the same name is tidied like any 
   }
 })
 
+/** Deletes the app when the engine is asked to remove that image, and makes another one of its name. */
+function replacedAt(stage: TimelineStage, app: string, removed: RegExp, make: () => void): void {
+  stage.images.before = async (call, reference) => {
+    if (call !== 'removeImage' || !removed.test(reference)) return
+    stage.images.before = () => undefined
+    await stage.apps.delete(app)
+    stage.clock += 1000
+    make()
+  }
+}
+
+test('an app that comes after a deleted one of the same name keeps the snapshots that were that one’s to forget', async () => {
+  using stage = new TimelineStage()
+  sleepALot(stage, 'notes')
+  replacedAt(stage, 'notes', /:s1$/, () => {
+    stage.release('notes', ['sha256:1'])
+    for (let n = 0; n < 3; n++) stage.sleep('notes', ['sha256:1', 'sha256:2'])
+  })
+  {
+    await using _ = await begin(stage)
+  }
+  assert.deepEqual(
+    stage.store.snapshots('notes').map(({ number }) => number),
+    [1, 2, 3],
+  )
+})
+
+test('an app that comes after a deleted one of the same name keeps the images of its releases', async () => {
+  using stage = new TimelineStage()
+  for (let n = 0; n < rules.releases + 3; n++) stage.release('notes', ['sha256:1'])
+  replacedAt(stage, 'notes', /:r1$/, () => {
+    for (let n = 0; n < 3; n++) stage.release('notes', ['sha256:1'])
+  })
+  {
+    await using _ = await begin(stage)
+  }
+  const { image } = stage.store.launch('notes') ?? {}
+  assert.match(image ?? '', /:r3$/)
+  assert.ok(stage.images.tags().includes(image ?? ''))
+})
+
 test('snapshots of an app that cannot be compacted are forgotten all the same', {
   timeout: 10_000,
 }, async () => {

@@ -122,12 +122,12 @@ export class Upkeep implements AsyncDisposable {
     await compact(this.#context, this.#apps, app).catch(error =>
       log.error('compaction_failed', { app, error: messageOf(error) }),
     )
-    const current = store.app(app)?.snapshot ?? null
-    await this.#forget(expired(store.snapshots(app), current, now()))
+    const current = () => store.app(app)?.snapshot ?? null
+    await this.#forget(expired(store.snapshots(app), current(), now()))
     const { used, budget } = appDisk(this.#context, app)
     if (used > budget) {
       const releases = new Map(store.releases(app).map(one => [one.number, one.size]))
-      await this.#forget(overBudget(store.snapshots(app), releases, current, budget))
+      await this.#forget(overBudget(store.snapshots(app), releases, current(), budget))
     }
     await this.#shrinkAll()
     await this.#forgetReleases(app)
@@ -154,9 +154,10 @@ export class Upkeep implements AsyncDisposable {
 
   async #forget(snapshots: readonly Snapshot[]): Promise<void> {
     const { store, engine, step, log } = this.#context
-    for (const { app, number, image } of snapshots) {
+    for (const snapshot of snapshots) {
+      const { app, number, image } = snapshot
       // A rollback or a fork may be reading it; after the next sleep is soon enough.
-      if (this.#apps.isClaimed(app) || !store.forgetSnapshot(app, number)) continue
+      if (this.#apps.isClaimed(app) || !store.forgetSnapshot(snapshot)) continue
       store.forgetCopy(image)
       step('retention.forgotten')
       await engine.removeImage(image)
@@ -167,17 +168,18 @@ export class Upkeep implements AsyncDisposable {
 
   async #forgetReleases(app: string): Promise<void> {
     const { store, engine, log } = this.#context
-    // A rollback may be on its way to one of them; after the next sleep is soon enough.
-    if (this.#apps.isClaimed(app)) return
+    const instance = this.#apps.find(app)
     const current = store.app(app)?.release ?? null
-    const old = expiredReleases(store.releases(app), store.snapshots(app), current)
-    for (const { number, image } of store.forgetReleases(
-      app,
-      old.map(one => one.number),
-    )) {
-      store.forgetCopy(image)
-      await engine.removeImage(image)
-      log.info('release_forgotten', { app, release: number })
+    for (const { number } of expiredReleases(store.releases(app), store.snapshots(app), current)) {
+      // A rollback may be on its way to one of them; after the next sleep is soon enough.
+      if (this.#apps.isClaimed(app)) return
+      // An app of the same name that came meanwhile has releases of the same numbers.
+      if (this.#apps.find(app) !== instance) return
+      for (const { image } of store.forgetReleases(app, [number])) {
+        store.forgetCopy(image)
+        await engine.removeImage(image)
+        log.info('release_forgotten', { app, release: number })
+      }
     }
   }
 

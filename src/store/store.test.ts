@@ -101,6 +101,33 @@ test('a snapshot that cannot be stored leaves the app as it was', () => {
   assert.deepEqual(store.app('notes'), before)
 })
 
+test('a snapshot is not taken for one that had its name and number before it', () => {
+  using store = new Store(newFile())
+  const made = (at: number) => {
+    store.createApp('notes', at)
+    store.promote(release(1))
+    for (const number of [1, 2]) store.addSnapshot({ ...snapshot(number), createdAt: at + number })
+    return store.snapshots('notes')[0] as Snapshot
+  }
+  const gone = made(1000)
+  store.removeApp('notes')
+  const now = made(2000)
+  const image = { image: 'merged', size: 1, layers: 2, bytes: 0 }
+  const counts = { added: 1, changed: 0, deleted: 0 }
+  const change = [{ path: '/a', kind: 'added' }] as const
+  assert.equal(store.replaceImage(gone, image), false)
+  store.setChanged(gone, counts, change)
+  assert.equal(store.forgetSnapshot(gone), false)
+  assert.deepEqual(store.snapshot('notes', 1), now)
+  assert.equal(store.changedPaths(now), undefined)
+
+  assert.equal(store.replaceImage(now, image), true)
+  store.setChanged(now, counts, change)
+  assert.deepEqual(store.snapshot('notes', 1), { ...now, ...image, changed: counts })
+  assert.deepEqual([store.changedPaths(now), store.changedPaths(gone)], [change, undefined])
+  assert.equal(store.forgetSnapshot(now), true)
+})
+
 test('an app that is removed takes everything of its own with it, and nothing of others', () => {
   using store = new Store(newFile())
   for (const name of ['notes', 'other']) store.createApp(name, 1)

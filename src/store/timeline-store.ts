@@ -6,6 +6,12 @@ import type { App, ChangeCounts, Release, ReleaseFiles, Snapshot, SnapshotReason
 import { apps, releases, snapshots } from './schema.ts'
 
 /**
+ * Which snapshot is meant. Once an app is deleted, one of the same name counts its own from 1 again: whoever
+ * has waited for something since it read a snapshot's record means, by its time, that very one.
+ */
+export type SnapshotKey = Pick<Snapshot, 'app' | 'number' | 'createdAt'>
+
+/**
  * The apps' timelines: their releases and snapshots, and which of them is an app's current one. The part of
  * `Store` that knows what an app's disk is; it needs nothing of the rest. Callers hold a `Store`.
  */
@@ -35,7 +41,8 @@ export class TimelineStore {
 
   /** What an earlier version did not note of a release. */
   measured(app: string, number: number, image: Pick<Release, 'size' | 'layers'>): void {
-    this.#db.update(releases).set(image).where(isRelease(app, number)).run()
+    const unknown = and(isRelease(app, number), eq(releases.layers, 0))
+    this.#db.update(releases).set(image).where(unknown).run()
   }
 
   nextRelease(app: string): number {
@@ -222,12 +229,8 @@ export class TimelineStore {
   }
 
   /** The snapshot's disk is another image from now on: same files, fewer layers. False when it is gone. */
-  replaceImage(
-    app: string,
-    number: number,
-    image: Pick<Snapshot, 'image' | 'size' | 'layers' | 'bytes'>,
-  ): boolean {
-    return this.#db.update(snapshots).set(image).where(isSnapshot(app, number)).run().changes > 0
+  replaceImage(key: SnapshotKey, image: Pick<Snapshot, 'image' | 'size' | 'layers' | 'bytes'>): boolean {
+    return this.#db.update(snapshots).set(image).where(isThis(key)).run().changes > 0
   }
 
   setPinned(app: string, number: number, pinned: boolean): void {
@@ -235,28 +238,24 @@ export class TimelineStore {
   }
 
   /** @param paths as many of the changes as are kept */
-  setChanged(app: string, number: number, changed: ChangeCounts, paths: readonly Change[]): void {
+  setChanged(key: SnapshotKey, changed: ChangeCounts, paths: readonly Change[]): void {
     this.#db
       .update(snapshots)
       .set({ changed: JSON.stringify(changed), paths: gzipSync(JSON.stringify(paths)) })
-      .where(isSnapshot(app, number))
+      .where(isThis(key))
       .run()
   }
 
   /** What {@link setChanged} kept; undefined when the snapshot's layer was not read yet. */
-  changedPaths(app: string, number: number): Change[] | undefined {
-    const row = this.#db
-      .select({ paths: snapshots.paths })
-      .from(snapshots)
-      .where(isSnapshot(app, number))
-      .get()
+  changedPaths(key: SnapshotKey): Change[] | undefined {
+    const row = this.#db.select({ paths: snapshots.paths }).from(snapshots).where(isThis(key)).get()
     return row?.paths ? JSON.parse(gunzipSync(row.paths).toString('utf8')) : undefined
   }
 
-  /** Forgets a snapshot, unless it is the current one or pinned (I5); false then. */
-  forgetSnapshot(app: string, number: number): boolean {
-    if (this.#current(app)?.snapshot === number) return false
-    const unpinned = and(isSnapshot(app, number), ne(snapshots.pinned, true))
+  /** Forgets a snapshot, unless it is the current one or pinned (I5); false then, and when it is gone. */
+  forgetSnapshot(key: SnapshotKey): boolean {
+    if (this.#current(key.app)?.snapshot === key.number) return false
+    const unpinned = and(isThis(key), ne(snapshots.pinned, true))
     return this.#db.delete(snapshots).where(unpinned).run().changes > 0
   }
 }
@@ -264,6 +263,9 @@ export class TimelineStore {
 const isRelease = (app: string, number: number) => and(eq(releases.app, app), eq(releases.number, number))
 
 const isSnapshot = (app: string, number: number) => and(eq(snapshots.app, app), eq(snapshots.number, number))
+
+const isThis = ({ app, number, createdAt }: SnapshotKey) =>
+  and(isSnapshot(app, number), eq(snapshots.createdAt, createdAt))
 
 /* Lists, which may be long, are read when they are asked for. */
 const { files: _files, ...releaseColumns } = getTableColumns(releases)
