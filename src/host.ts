@@ -115,7 +115,7 @@ async function buildHost({
     ready,
     layers: new LayerStore(join(config.data, 'layers')),
     step: onStep,
-    compactIfUrgent: app => compactIfUrgent(context, app),
+    compactIfUrgent: app => compactIfUrgent(context, apps, app),
     starts: pLimit(2 * availableParallelism()),
     url: app => `http://${app}.${config.domain}${port === 80 ? '' : `:${port}`}`,
     deaths: new LRUCache({ max: 256 }),

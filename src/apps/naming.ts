@@ -18,9 +18,13 @@ export function snapshotTag(host: string, app: string, number: number): string {
   return `dormice-${host}/${app}:s${number}`
 }
 
-/** Immutable tag of a snapshot's image once its state layers are merged into one. @param merged that layer */
-export function compactedTag(host: string, app: string, number: number, merged: string): string {
-  return `${snapshotTag(host, app, number)}-${merged.replace('sha256:', '').slice(0, 12)}`
+/**
+ * Immutable tag of a snapshot's image once its state layers are merged into one.
+ *
+ * @param attempt text that no other attempt has: of two that merge the same, each removes only its own
+ */
+export function compactedTag(host: string, app: string, number: number, attempt: string): string {
+  return `${snapshotTag(host, app, number)}-${attempt}`
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { compactedTag } from '../apps/naming.ts'
@@ -25,6 +26,9 @@ const urgentFactor = 2
 /** So many layers in all make a wake wait too: the engine takes no image of more than 127, nor a container of that. */
 const mostLayers = 110
 
+/** While an operation may be reading the image, that waits for so many: a few sleeps before the end. */
+const mostWhileClaimed = 120
+
 /** What a snapshot's disk consists of: the release's layers, and the state on top of them. */
 type Stack = { config: string; release: readonly DiffId[]; state: readonly DiffId[] }
 
@@ -42,21 +46,29 @@ export async function compact(context: Context, apps: Apps, name: string): Promi
   if (!merged) return
   // Also when the app is deleted by now: its deletion may not have seen what was made here.
   await instance.undisturbed(async () => {
-    const still = current(context, name)
     // A rollback or a fork may be reading what would go.
     const untouched = instance.container === undefined && !apps.isClaimed(name)
-    if (untouched && still?.snapshot.image === now.snapshot.image) await takePlace(context, now, merged)
-    else await context.engine.removeImage(merged.tag)
+    // An app that came after it under its name has snapshots of the same numbers and tags.
+    const isSame = apps.find(name) === instance && isSameImage(current(context, name)?.snapshot, now.snapshot)
+    if (untouched && isSame) await takePlace(context, now, merged)
+    else await discard(context, merged.tag)
   })
 }
 
-/** Merges them at once where one more sleep or two would be too many. The app sleeps, and it is its turn. */
-export async function compactIfUrgent(context: Context, name: string): Promise<void> {
+/**
+ * Merges them at once where one more sleep or two would be too many. The app sleeps, and it is its turn. While
+ * an operation has claimed the app, its image stays for as long as the engine bears it: a fork may be reading it,
+ * and a deploy makes an image of few enough layers of it anyway.
+ */
+export async function compactIfUrgent(context: Context, apps: Apps, name: string): Promise<void> {
   const now = current(context, name)
-  if (!now || !isUrgent(now, context.config.compactDepth)) return
+  const isUrgent = () => now && isTooDeep(now, context.config.compactDepth, apps.isClaimed(name))
+  if (!now || !isUrgent()) return
   using _kept = context.layers.retain()
   const merged = await mergeState(context, now)
-  if (merged) await takePlace(context, now, merged)
+  if (!merged) return
+  if (isUrgent()) await takePlace(context, now, merged)
+  else await discard(context, merged.tag)
 }
 
 type Current = Pick<Launch, 'release'> & { app: App; snapshot: Snapshot }
@@ -73,9 +85,15 @@ function depthOf({ snapshot, release }: Current): number {
   return isMeasured(release) ? snapshot.layers - release.layers : 0
 }
 
-function isUrgent(now: Current, compactDepth: number): boolean {
+function isTooDeep(now: Current, compactDepth: number, isClaimed: boolean): boolean {
   const depth = depthOf(now)
-  return depth >= compactDepth * urgentFactor || (depth > 1 && now.snapshot.layers >= mostLayers)
+  const { layers } = now.snapshot
+  if (isClaimed) return depth > 1 && layers >= mostWhileClaimed
+  return depth >= compactDepth * urgentFactor || (depth > 1 && layers >= mostLayers)
+}
+
+function isSameImage(one: Snapshot | undefined, other: Snapshot): boolean {
+  return one?.image === other.image && one.createdAt === other.createdAt
 }
 
 async function isDue(context: Context, now: Current): Promise<boolean> {
@@ -108,7 +126,7 @@ async function mergeState(
   const { engine, store, layers, log, step } = context
   const { app, snapshot, release } = now
   const stack = await stackOf(context, now)
-  // A layer merged alone may be itself again, and its image of the very name that it has already.
+  // One layer merged alone is no fewer.
   if (stack.state.length < 2) return undefined
   // Which paths this very snapshot changed cannot be told afterwards.
   await changesOf(context, snapshot)
@@ -121,7 +139,7 @@ async function mergeState(
     ),
   )
   step('compaction.merged')
-  const tag = compactedTag(store.hostId, app.name, snapshot.number, merged)
+  const tag = compactedTag(store.hostId, app.name, snapshot.number, randomBytes(6).toString('hex'))
   const { generation } = app
   const labels = {
     host: store.hostId,
@@ -131,39 +149,49 @@ async function mergeState(
     release: release.number,
   } as const
   const manifest = { config: stack.config, layers: [...stack.release, merged] }
-  const image = await engine.assemble(manifest, { tag, labels, present: stack.release.length }, layers)
-  step('compaction.assembled')
   try {
+    const image = await engine.assemble(manifest, { tag, labels, present: stack.release.length }, layers)
+    step('compaction.assembled')
     const before = await Promise.all(stack.state.map(layer => layers.listing(layer)))
     await checkUnion(base, before, [await layers.listing(merged)])
+    await image.flushed
+    step('compaction.checked')
+    return { tag, image }
   } catch (error) {
+    // Also where it could not be made: the engine may have made it and not have been heard.
+    await discard(context, tag)
     if (!(error instanceof UnionDiffers)) throw error
     log.error('compaction_refused', {
       app: app.name,
       snapshot: snapshot.number,
       error: messageOf(error),
     })
-    await engine.removeImage(tag)
     return undefined
   }
-  await image.flushed
-  step('compaction.checked')
-  return { tag, image }
+}
+
+/** Removes a merged image that nothing names. */
+async function discard({ engine, log }: Context, tag: string): Promise<void> {
+  await engine
+    .removeImage(tag)
+    .catch(error => log.warn('image_not_removed', { image: tag, error: messageOf(error) }))
 }
 
 /** The merged image is the snapshot's from now on. */
 async function takePlace(
-  { store, engine, log, step }: Context,
+  context: Context,
   { app, snapshot, release }: Current,
   { tag, image }: { tag: string; image: Image },
 ): Promise<void> {
+  const { store, engine, log, step } = context
   const { size, layers } = image
   const bytes = Math.max(0, size - release.size)
+  // Should the store fail, the image stays: only the next start can tell whether its name was written.
   const replaced = store.replaceImage(snapshot, { image: tag, size, layers: layers.length, bytes })
+  if (!replaced) return discard(context, tag)
   step('compaction.recorded')
-  const old = replaced ? snapshot.image : tag
-  store.forgetCopy(old)
-  await engine.removeImage(old)
+  store.forgetCopy(snapshot.image)
+  await engine.removeImage(snapshot.image)
   step('compaction.removed')
   log.info('compacted', {
     app: app.name,

@@ -78,7 +78,10 @@ export class FakeImages {
       },
       assemble: async ({ layers }, { tag, labels }) => {
         await this.before('assemble', tag)
-        return { ...show(this.add(tag, labels, layers)), flushed: Promise.resolve() }
+        const image = show(this.add(tag, labels, layers))
+        const flushed = (async () => this.before('flush', tag))()
+        flushed.catch(() => undefined)
+        return { ...image, flushed }
       },
       removeImage: async reference => {
         await this.before('removeImage', reference)
