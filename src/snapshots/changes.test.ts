@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Change } from '../engine/engine.ts'
 import { file, folder } from '../layers/sample-layers.ts'
+import { Carrying } from './carrying.ts'
 import { changesOf, firstOf } from './changes.ts'
 import { TimelineStage } from './fake-images.ts'
+import { backToRelease } from './rollback.ts'
 
 const added = (path: string): Change => ({ path, kind: 'added' })
 
@@ -40,4 +42,27 @@ test('what a deleted app changed is not kept as what one of the same name change
   assert.ok(snapshot)
   assert.equal(snapshot.changed, null)
   assert.deepEqual((await changesOf(stage.context, snapshot)).changes, [added('/app/new.txt')])
+})
+
+test('after a rollback to a release everything counts that was put onto it; of the sleep before, what it added', async () => {
+  using stage = new TimelineStage()
+  const { store, context, apps } = stage
+  const first = stage.release('notes', [await stage.layer(folder('app'), file('app/main.js', 'one'))])
+  const code = await stage.layer(folder('app'), file('app/main.js', 'two'))
+  stage.release('notes', [code])
+  const state = [await stage.layer(file('app/a.txt', 'a')), await stage.layer(file('app/b.txt', 'b'))]
+  stage.sleep('notes', [code, ...state.slice(0, 1)])
+  const asleep = stage.sleep('notes', [code, ...state], { reason: 'rollback' })
+  await using carrying = await Carrying.begin(context, apps.get('notes'), {
+    release: first,
+    files: store.releaseFiles('notes', 1),
+  })
+  const app = store.app('notes')
+  assert.ok(app)
+  const next = await backToRelease(context, app, first, carrying)
+  next.commit()
+  const back = store.snapshot('notes', 3)
+  assert.equal(back?.reason, 'rollback')
+  assert.deepEqual((await changesOf(context, back)).changes, [added('/app/a.txt'), added('/app/b.txt')])
+  assert.deepEqual((await changesOf(context, asleep)).changes, [added('/app/b.txt')])
 })

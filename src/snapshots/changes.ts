@@ -14,14 +14,19 @@ const maxPaths = 10_000
 /** Characters that they may have together: all of them are stored, and answered with, at once. */
 const maxText = 1024 * 1024
 
-/** What a snapshot changed; kept in the store, because its layers may be merged later. */
+/**
+ * What a snapshot changed; kept in the store, because its layers may be merged later.
+ *
+ * @throws {Problem} 409 `image_gone`
+ */
 export async function changesOf(context: Context, snapshot: Snapshot): Promise<Changes> {
   const { store } = context
   const known = store.changedPaths(snapshot)
   if (known && snapshot.changed) return toChanges(known, snapshot.changed)
   using _kept = context.layers.retain()
   const { layers } = await copiedLayers(context, snapshot.app, snapshot.image)
-  const found = await read(context, layers, layers.length - addedLayers(context, snapshot, layers.length))
+  const added = (await repeats(context, snapshot)) ? onRelease(context, snapshot, layers.length) : 1
+  const found = await read(context, layers, layers.length - added)
   const total = count(found)
   const kept = firstOf(found)
   store.setChanged(snapshot, total, kept)
@@ -43,16 +48,25 @@ function toChanges(changes: Change[], total: ChangeCounts): Changes {
   return { changes, total, truncated: changes.length < all }
 }
 
-/** A sleep adds one layer; what is repeated from elsewhere counts as everything that lies on its release. */
-function addedLayers(
-  { store }: Context,
-  { app, number, release, reason, source }: Snapshot,
-  layers: number,
-): number {
-  const isFirst = number === 1 && (reason === 'fork' || reason === 'import')
-  const repeats = source !== null || reason === 'carried' || isFirst
+/**
+ * Whether a snapshot repeats what was written elsewhere, so that everything on its release counts; a sleep
+ * adds one layer.
+ */
+async function repeats(
+  { engine }: Context,
+  { number, reason, source, image, generation }: Snapshot,
+): Promise<boolean> {
+  if (source !== null || reason === 'carried') return true
+  if (reason === 'fork' || reason === 'import') return number === 1
+  if (reason !== 'rollback') return false
+  // The sleep before it, or what was put onto a release then: that is labelled as of the generation before.
+  return (await engine.image(image)).labels.generation < generation
+}
+
+/** How many of a snapshot's layers lie on its release; 1 where that is not known. */
+function onRelease({ store }: Context, { app, release }: Snapshot, layers: number): number {
   const below = store.release(app, release)?.layers ?? 0
-  return repeats && below > 0 ? Math.max(1, layers - below) : 1
+  return below > 0 ? Math.max(1, layers - below) : 1
 }
 
 async function read({ layers }: Context, stack: readonly DiffId[], from: number): Promise<Change[]> {
