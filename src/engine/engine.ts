@@ -32,6 +32,24 @@ export class LayersMissing extends Error {
   override name = 'LayersMissing'
 }
 
+/**
+ * The engine has a layer and runs what consists of it, but cannot give it out any more: it does not find a file that
+ * the layer's tar had. So it is with one whose name begins with `.wh.`, which in a layer says that another is deleted.
+ */
+export class LayersUnreadable extends Error {
+  override name = 'LayersUnreadable'
+  /** The file, as the app sees it; as much of it as the engine told. */
+  readonly path: string
+  /** It was not known before. */
+  readonly isNew: boolean
+
+  constructor(message: string, { path, isNew, cause }: { path: string; isNew: boolean; cause?: unknown }) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.path = path
+    this.isNew = isNew
+  }
+}
+
 /** Labels on every container and image that Dormice makes: what recovery reads. Values are strings. */
 export type Labels = {
   /** Id of the data folder that owns the object; several hosts can share an engine. */
@@ -237,7 +255,10 @@ export interface Engine {
   probe(): Promise<{ leavesOut: boolean; pushes: boolean }>
   /** What an image is made of; nothing is copied. */
   manifest(reference: string): Promise<ImageManifest>
-  /** Copies those layers of an image that the sink has not into it, and says what the image is made of. */
+  /**
+   * Copies those layers of an image that the sink has not into it, and says what the image is made of.
+   * @throws {LayersUnreadable} which is remembered: asked for such a layer again, it throws at once
+   */
   copyLayers(reference: string, sink: LayerSink): Promise<ImageManifest>
   /**
    * Makes an image of layers and a configuration under an immutable tag. Only layers that the engine has not in this

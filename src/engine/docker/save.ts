@@ -4,14 +4,34 @@ import type Docker from 'dockerode'
 import { extract } from 'tar-stream'
 import type { LayerSink } from '../engine.ts'
 import { isJson } from './blob-kind.ts'
-import { bounded, engineError } from './client.ts'
+import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 
 /** Bytes a second that even a slow engine gives. */
 const slowest = 1_000_000
 
+/** The engine cannot read a file of the image: `path`, as a container of it would see it. */
+export class FileUnreadable extends Error {
+  override name = 'FileUnreadable'
+  readonly path: string
+
+  constructor(path: string, cause: unknown) {
+    super(`the engine cannot read ${path}`, { cause })
+    this.path = path
+  }
+}
+
+/**
+ * What an engine says of such a file, with the path on its own machine: in the folder of a layer, which is named by 64
+ * digits with every storage driver, and not in one where it works.
+ */
+const unreadable =
+  /\b(?:open|lstat|read|readlink) \/.*?\/[0-9a-f]{64}\/(?:merged\/|diff\/)?(.+): (?:no such file or directory|input\/output error)/s
+
 /**
  * Copies an image's layers by way of an archive of all of it: works everywhere, and costs seconds. What a file of the
  * archive holds is found out from itself, for the archive names the layers only after them.
+ *
+ * @throws {FileUnreadable}
  */
 export async function copyBySave(
   docker: Docker,
@@ -35,6 +55,8 @@ export async function copyBySave(
     })
   } catch (error) {
     closing.throwIfAborted()
+    const path = statusOf(error) === 500 ? unreadable.exec(reasonOf(error))?.[1] : undefined
+    if (path !== undefined) throw new FileUnreadable(`/${path}`, error)
     throw engineError('save image', error)
   } finally {
     given.abort()

@@ -11,6 +11,17 @@ export class NoContact extends Error {
   override name = 'NoContact'
 }
 
+/** The engine broke off sending a layer, and tries that again: it may not be able to read it. */
+export class BrokenOff extends Error {
+  override name = 'BrokenOff'
+  readonly layer: DiffId
+
+  constructor(layer: DiffId) {
+    super(`the engine does not send ${layer} to its end`)
+    this.layer = layer
+  }
+}
+
 /** An image on the engine, with a tag at least, and how large it is. */
 export type Pushed = { id: string; layers: readonly DiffId[]; size: number }
 
@@ -19,10 +30,14 @@ const slack = 1024 ** 3
 /** Bytes a second that even a slow disk takes in. */
 const slowest = 2_000_000
 
+/** How the engine says of a layer that sending it failed; why, it says only when it has failed five times. */
+const retrying = /^Retrying in \d+ second/
+
 /**
  * Has the engine push an image to our registry, which asks it only for layers that the sink has not.
  *
  * @throws {NoContact}
+ * @throws {BrokenOff} at once, where the engine would try for 100 s
  */
 export async function push(
   docker: Docker,
@@ -44,7 +59,13 @@ export async function push(
           authconfig: { username, password, serveraddress: repository.split('/', 1)[0] ?? '' },
           abortSignal: AbortSignal.any([given.signal, session.failed, closing]),
         })
-        await readProgress(stream)
+        await readProgress(stream, ({ status = '', id = '' }) => {
+          // It also tries again what we refused, and what another push of the same layer was refused. Only where it ends
+          // an upload half-way itself is it what it reads that fails.
+          if (!session.brokenOff || !retrying.test(status)) return
+          const layer = image.layers.find(one => one.startsWith(`sha256:${id}`))
+          if (id !== '' && layer !== undefined) throw new BrokenOff(layer)
+        })
       }),
     )
     if (session.pushed?.join() !== image.layers.join()) throw new Error('the engine pushed another image')

@@ -137,7 +137,9 @@ export class Registry implements AsyncDisposable {
         return void response.writeHead(202).end()
       case 'PATCH upload': {
         const part = session.upload(upload ?? '')
-        await part.receive(request)
+        await part.receive(request).finally(() => {
+          if (request.destroyed && !request.complete) session.brokenOff = true
+        })
         response.setHeader('Location', pathname)
         response.setHeader('Range', `0-${Math.max(part.size - 1, 0)}`)
         return void response.writeHead(202).end()

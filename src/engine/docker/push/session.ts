@@ -24,6 +24,8 @@ export class Session {
   readonly password = randomBytes(32).toString('base64url')
   /** The engine has reached us. */
   contacted = false
+  /** The engine broke off an upload that it had begun. */
+  brokenOff = false
   /** Layers of the image whose manifest was pushed, bottom first: all of them are in the sink. */
   pushed: readonly DiffId[] | undefined
   readonly #failed = new AbortController()
