@@ -12,6 +12,7 @@ import { appDisk } from './disk.ts'
 import { copiedLayers } from './images.ts'
 import { liveBytes } from './live-bytes.ts'
 import { isMeasured, measureReleases } from './measure.ts'
+import { unlessUnreadable } from './problems.ts'
 import { baseOf } from './stack.ts'
 
 /** State layers may hold this much of what was overwritten or deleted before that alone is a reason, bytes. */
@@ -104,14 +105,20 @@ async function isDue(context: Context, now: Current): Promise<boolean> {
   const isFull = used > budget
   // One layer holds nothing that is gone, and what is little is no reason but where there is no room.
   if (depth < 2 || (held <= smallWaste && !isFull)) return false
-  const { release, state } = await stackOf(context, now)
+  const stack = await stackOf(context, now)
+  if (!stack) return false
+  const { release, state } = stack
   const live = await liveBytes(context.layers, state, await baseOf(context.layers, release))
   return held > 2 * live + smallWaste || (isFull && held > live * worthwhile)
 }
 
-async function stackOf(context: Context, { app, snapshot, release }: Current): Promise<Stack> {
-  const { layers, config } = await copiedLayers(context, app.name, snapshot.image)
-  const below = (await copiedLayers(context, app.name, release.image)).layers
+/** Undefined where the engine cannot read it, which has been logged: it stays as it is. */
+async function stackOf(context: Context, { app, snapshot, release }: Current): Promise<Stack | undefined> {
+  const copied = (image: string) => unlessUnreadable(copiedLayers(context, app.name, image))
+  const [disk, code] = [await copied(snapshot.image), await copied(release.image)]
+  if (!disk || !code) return undefined
+  const { layers, config } = disk
+  const below = code.layers
   if (below.some((layer, n) => layer !== layers[n])) {
     throw new Error(`snapshot ${snapshot.number} of ${app.name} does not lie on release ${release.number}`)
   }
@@ -127,7 +134,7 @@ async function mergeState(
   const { app, snapshot, release } = now
   const stack = await stackOf(context, now)
   // One layer merged alone is no fewer.
-  if (stack.state.length < 2) return undefined
+  if (!stack || stack.state.length < 2) return undefined
   // Which paths this very snapshot changed cannot be told afterwards.
   await changesOf(context, snapshot)
   step('compaction.copied')

@@ -1,7 +1,8 @@
 import type { Context } from '../apps/context.ts'
-import { NotFound } from '../engine/engine.ts'
+import { LayersUnreadable, NotFound } from '../engine/engine.ts'
 import { LayerInvalid } from '../layers/listing.ts'
 import { changesOf } from './changes.ts'
+import { warnUnreadable } from './images.ts'
 
 /**
  * Copies the layers of all of an app's images that have no copy yet into the data folder, and notes what each
@@ -26,6 +27,7 @@ export async function copyImages(context: Context, app: string): Promise<void> {
     } catch (error) {
       // One that is out of bounds must not keep the others from being copied.
       if (error instanceof LayerInvalid) log.error('copy_refused', { app, image, error: error.message })
+      else if (error instanceof LayersUnreadable) warnUnreadable(context, app, image, error)
       // It went while this went on, or it is lost: what asks for it says so.
       else if (!(error instanceof NotFound)) throw error
     }

@@ -1,8 +1,15 @@
 import type { Context } from '../apps/context.ts'
-import { snapshotTag } from '../apps/naming.ts'
+import { releaseTag, snapshotTag } from '../apps/naming.ts'
 import { restoreImage } from '../apps/restore.ts'
-import { type Assembled, type ImageManifest, type Labels, LayersMissing, NotFound } from '../engine/engine.ts'
-import { imageGone } from './problems.ts'
+import {
+  type Assembled,
+  type ImageManifest,
+  type Labels,
+  LayersMissing,
+  LayersUnreadable,
+  NotFound,
+} from '../engine/engine.ts'
+import { imageGone, layersUnreadable } from './problems.ts'
 
 type Needed = Pick<Context, 'engine' | 'store' | 'layers' | 'log' | 'step'>
 
@@ -11,9 +18,40 @@ export function manifestOf(context: Needed, app: string, image: string): Promise
   return restoring(context, app, image, () => context.engine.manifest(image))
 }
 
-/** Like {@link manifestOf}, and all of its layers are in the data folder then. */
-export function copyLayers(context: Needed, app: string, image: string): Promise<ImageManifest> {
-  return restoring(context, app, image, () => context.engine.copyLayers(image, context.layers))
+/**
+ * Like {@link manifestOf}, and all of its layers are in the data folder then.
+ * @throws {Problem} 409 `image_gone`, `layers_unreadable`
+ */
+export async function copyLayers(context: Needed, app: string, image: string): Promise<ImageManifest> {
+  try {
+    return await restoring(context, app, image, () => context.engine.copyLayers(image, context.layers))
+  } catch (error) {
+    if (!(error instanceof LayersUnreadable)) throw error
+    warnUnreadable(context, app, image, error)
+    throw layersUnreadable(app, nameOf(context, app, image), error)
+  }
+}
+
+/** Once for each layer: whatever needs it comes upon it again and again. */
+export function warnUnreadable(
+  { log }: Pick<Context, 'log'>,
+  app: string,
+  image: string,
+  { path, isNew }: LayersUnreadable,
+): void {
+  if (isNew) log.warn('layers_unreadable', { app, image, path })
+}
+
+/** What an image is to a user. */
+function nameOf({ store }: Pick<Context, 'store'>, app: string, image: string): string {
+  const isIt = (one: { image: string }) => one.image === image
+  const snapshot = store.snapshots(app).find(isIt)
+  if (snapshot) return `snapshot ${snapshot.number} of ${app}`
+  const release = store.releases(app).find(isIt)
+  if (release) return `release ${release.number} of ${app}`
+  return image === releaseTag(store.hostId, app, store.nextRelease(app))
+    ? `the new release of ${app}`
+    : `what ${app} wrote`
 }
 
 /** Like {@link copyLayers}, at less expense where they were copied before. */

@@ -1,3 +1,4 @@
+import type { LayersUnreadable } from '../engine/engine.ts'
 import { Problem } from '../problem.ts'
 
 /* What callers are told when the timeline cannot do what was asked. */
@@ -50,6 +51,34 @@ export function imageGone(app: string, image: string, cause: unknown): Problem {
     detail: `the image ${image} of ${app} is neither on the engine nor copied to the data folder`,
     cause,
   })
+}
+
+/** Characters of a path that are told. */
+const pathShown = 200
+
+/** @param what cannot be read, as a user calls it */
+export function layersUnreadable(app: string, what: string, cause: LayersUnreadable): Problem {
+  const { path } = cause
+  const shown = path.length > pathShown ? `${path.slice(0, pathShown)}…` : path
+  const why = /(^|\/)\.wh\./.test(path)
+    ? 'names that begin with .wh. cannot be kept in an image'
+    : 'the engine has lost it'
+  return new Problem({
+    code: 'layers_unreadable',
+    status: 409,
+    detail: `${what} cannot be read back because of ${shown}: ${why}; go back to a snapshot from before it was written ("dormice timeline ${app}" lists them), or deploy with --fresh, which starts without what the app wrote`,
+    cause,
+  })
+}
+
+/** Undefined where layers cannot be read, for what can do without. */
+export async function unlessUnreadable<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'layers_unreadable') return undefined
+    throw error
+  }
 }
 
 export function appBusy(app: string): Problem {
