@@ -16,6 +16,7 @@ import { BuildLog, buildLogPath } from './build-log.ts'
 import { detectPlan } from './detect.ts'
 import { checkImageReference } from './image-reference.ts'
 import type { Manifest } from './manifest.ts'
+import { noCommand } from './no-command.ts'
 import type { Plan } from './runtime.ts'
 import { receiveUpload } from './upload/receive.ts'
 import { repackUpload } from './upload/repack.ts'
@@ -213,14 +214,7 @@ export class Deployer {
 function toSpec(plan: Plan, manifest: Manifest, image: Image, source: ReleaseSpec['source']): ReleaseSpec {
   const strange = plan.runtime === 'image' || plan.runtime === 'dockerfile'
   const command = plan.start ?? image.command
-  if (command.length === 0) {
-    throw new Problem({
-      code: 'no_command',
-      status: 422,
-      detail:
-        'the image has neither ENTRYPOINT nor CMD, so there is nothing to run; set one, or "start" in dormice.json',
-    })
-  }
+  if (command.length === 0) throw noCommand(plan.runtime)
   const { $schema, runtime, build: _, start, port, health, state, ...settings } = manifest
   return {
     runtime: plan.runtime,
