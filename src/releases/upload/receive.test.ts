@@ -57,6 +57,20 @@ test('a body over the limit is refused before it was sent whole, and the sender 
   server.close()
 })
 
+test('how much is accepted is said as a person says it, and what sets it', async () => {
+  const said = async (maxBytes: number) => {
+    const body = Readable.from([Buffer.alloc(maxBytes + 1)])
+    return await receiveUpload(body, { dir, maxBytes }).then(
+      () => '',
+      ({ message }: Error) => message,
+    )
+  }
+  const too = 'The upload is too large. Accepted is at most'
+  assert.equal(await said(1024 * 1024), `${too} 1 MiB (DORMICE_UPLOAD_MAX).`)
+  assert.equal(await said(100), `${too} 100 bytes (DORMICE_UPLOAD_MAX).`)
+  assert.equal(await said(2000), `${too} 1.9 KiB (DORMICE_UPLOAD_MAX).`)
+})
+
 test('a sender that goes away leaves no file, whether at once or in the middle', async () => {
   const gone = new PassThrough()
   const never = receiveUpload(gone, { dir, maxBytes: 100 })

@@ -55,7 +55,10 @@ async function spool(
   try {
     for await (const chunk of sent(source)) {
       bytes += chunk.length
-      if (bytes > maxBytes) throw refusal('upload_too_large', { more: `Accepted are ${maxBytes} bytes.` })
+      if (bytes > maxBytes) {
+        const more = `Accepted is at most ${inUnit(maxBytes)} (DORMICE_UPLOAD_MAX).`
+        throw refusal('upload_too_large', { more })
+      }
       hash.update(chunk)
       await file.appendFile(chunk)
     }
@@ -77,4 +80,11 @@ async function* sent(source: Readable): AsyncGenerator<Buffer> {
   } catch (cause) {
     throw refusal('upload_interrupted', { cause })
   }
+}
+
+/** `1 MiB`, `1.9 KiB`, `100 bytes`: a bound in the powers of 1024 that it is set in, never more than it is. */
+function inUnit(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log2(bytes) / 10), 4)
+  const value = Math.floor((bytes / 1024 ** power) * 10) / 10
+  return `${value} ${['bytes', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`
 }
