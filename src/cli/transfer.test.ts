@@ -124,11 +124,22 @@ test('an export that is refused makes no file', async () => {
   assert.deepEqual(readdirSync(cwd), [])
 })
 
-test('an export that cannot be written says so, and reads no further', async () => {
+test('an export that cannot be written says so before the host is asked, in the words of the caller', async () => {
   await using host = await fakeHost({ 'GET /v1/apps/notes/export': endless })
-  const { code, stderr } = await run(['export', 'notes', '-o', 'no/such/folder.tar'], { host, cwd })
-  assert.equal(code, 1)
-  assert.match(stderr, /error: "no\/such\/folder.tar" cannot be written: ENOENT/)
+  const said = async (path: string) => {
+    const { code, stderr } = await run(['export', 'notes', '-o', path], { host, cwd })
+    assert.equal(code, 1)
+    assert.doesNotMatch(stderr, /\.part/)
+    return stderr
+  }
+  writeFileSync(join(cwd, 'file'), '')
+  assert.match(
+    await said('no/such.tar'),
+    /error: "no\/such.tar" cannot be written: there is no folder ".*\/no"/,
+  )
+  assert.match(await said('file/x.tar'), /error: "file\/x.tar" cannot be written: ".*\/file" is not a folder/)
+  assert.match(await said('.'), /error: "\." cannot be written: it is a folder/)
+  assert.deepEqual(host.asked, [])
 })
 
 test('an export whose reader leaves has failed without a word', async () => {

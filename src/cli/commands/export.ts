@@ -44,8 +44,9 @@ async function run(app: string, { output }: { output?: string }): Promise<void> 
       progress.update(formatBytes(bytes))
     }
     try {
-      const tar = counted(await new Client().download(appPath(app, 'export'), { signal }), onBytes)
-      await (output === undefined ? writeOutput(tar) : writeFile(output, tar))
+      const download = async () =>
+        counted(await new Client().download(appPath(app, 'export'), { signal }), onBytes)
+      await (output === undefined ? writeOutput(await download()) : writeFile(output, download))
     } catch (error) {
       progress.fail()
       throw error
