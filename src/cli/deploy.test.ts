@@ -5,7 +5,18 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { answer, answerLines, answerProblem, app, fakeHost, type Handler, run, start } from './fake-host.ts'
+import { releaseNotReady } from '../apps/problems.ts'
+import {
+  answer,
+  answerLines,
+  answerProblem,
+  app,
+  type Ended,
+  fakeHost,
+  type Handler,
+  run,
+  start,
+} from './fake-host.ts'
 
 let root = ''
 before(() => {
@@ -157,6 +168,43 @@ test('a start that fails: the app’s log, which nobody saw yet', async () => {
   assert.deepEqual(said, ['✗ start         (release 3)', '  Error: no such table', 'error: it did not start'])
 })
 
+test('a first deploy that fails says that no app was made', async () => {
+  const { code, status, message: detail } = releaseNotReady('it ended', '', undefined)
+  await using host = await fakeHost({
+    'POST /v1/apps/my-notes/releases': answerLines(...steps, { error: { code, status, detail } }),
+  })
+  const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
+  assert.match(stderr, /^error: the new release did not become ready: it ended; no app was made$/m)
+})
+
+test('a first deploy that fails promises nothing where the host still has the app', async () => {
+  const { code, status, message: detail } = releaseNotReady('it ended', '', undefined)
+  const turns = [undefined, app('my-notes', { release: null })]
+  await using host = await fakeHost({
+    'GET /v1/apps/my-notes': (request, response) => {
+      const turn = turns.shift()
+      if (turn) return answer(turn)(request, response)
+      answerProblem(response, { code: 'unknown_app', status: 404, detail: 'there is no app my-notes' })
+    },
+    'POST /v1/apps/my-notes/releases': answerLines(...steps, { error: { code, status, detail } }),
+  })
+  const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
+  assert.match(
+    stderr,
+    /^error: the new release did not become ready: it ended; the app is as it was before$/m,
+  )
+})
+
+test('a later deploy that fails says that the app is as it was', async () => {
+  const { code, status, message: detail } = releaseNotReady('it ended', '', undefined)
+  await using host = await fakeHost({
+    'GET /v1/apps/my-notes': answer(app('my-notes', { release: 2 })),
+    'POST /v1/apps/my-notes/releases': answerLines(...steps, { error: { code, status, detail } }),
+  })
+  const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
+  assert.match(stderr, /^error: .*; the app is as it was before$/m)
+})
+
 /** An app's snapshots before and after a deploy. */
 function snapshotsInTurn(...lists: { number: number; current: boolean; release: number }[][]): Handler {
   return (request, response) => answer({ snapshots: lists.shift() ?? [] })(request, response)
@@ -280,39 +328,53 @@ test('a host that ends without a result', async () => {
   assert.match(stderr, /^✗ build[\s\S]+^error: the host ended its answer before the deploy was done/m)
 })
 
-test('Ctrl-C gives the deploy up: the host is left, exit code 130', async () => {
-  const left = Promise.withResolvers<void>()
+/** Answers with these events and goes on as if the deploy did; `left` resolves when the caller is gone. */
+function unending(...events: unknown[]): { handler: Handler; left: Promise<void> } {
+  const { promise: left, resolve } = Promise.withResolvers<void>()
+  const handler: Handler = (request, response) => {
+    request.resume()
+    response.on('close', () => resolve())
+    response.setHeader('content-type', 'application/x-ndjson')
+    response.write(events.map(event => `${JSON.stringify(event)}\n`).join(''))
+  }
+  return { handler, left }
+}
+
+/** Deploys, and stops it when the build's first line is there. */
+async function interrupted(
+  post: Handler,
+  { signal = 'SIGINT', release }: { signal?: NodeJS.Signals; release?: number } = {},
+): Promise<Ended> {
   await using host = await fakeHost({
-    'POST /v1/apps/my-notes/releases': (request, response) => {
-      request.resume()
-      response.on('close', () => left.resolve())
-      response.setHeader('content-type', 'application/x-ndjson')
-      response.write(`${steps.map(step => JSON.stringify(step)).join('\n')}\n{"log":"one"}\n`)
-    },
+    ...(release && { 'GET /v1/apps/my-notes': answer(app('my-notes', { release })) }),
+    'POST /v1/apps/my-notes/releases': post,
   })
   const running = start(['deploy', 'My Notes'], { host, cwd: root })
-  running.stderr.on('data', text => String(text).includes('  one') && running.kill('SIGINT'))
-  const { code, stderr } = await running.ended
+  running.stderr.on('data', text => String(text).includes('  one') && running.kill(signal))
+  return await running.ended
+}
+
+test('Ctrl-C gives the deploy up: the host is left, exit code 130', async () => {
+  const { handler, left } = unending(...steps, { log: 'one' })
+  const { code, stderr } = await interrupted(handler, { release: 2 })
   assert.equal(code, 130)
-  await left.promise
+  await left
   assert.match(stderr, /^✗ build[\s\S]+^interrupted; my-notes is as it was before$/m)
 })
 
+test('Ctrl-C in a first deploy says that no app was made', async () => {
+  const { code, stderr } = await interrupted(unending(...steps, { log: 'one' }).handler)
+  assert.equal(code, 130)
+  assert.match(stderr, /^✗ build[\s\S]+^interrupted; no app was made$/m)
+})
+
 test('Ctrl-C while the app switches does not promise that nothing changed', async () => {
-  await using host = await fakeHost({
-    'POST /v1/apps/my-notes/releases': (request, response) => {
-      request.resume()
-      response.setHeader('content-type', 'application/x-ndjson')
-      response.write(
-        `${JSON.stringify({ step: 'switching', detail: 'release 3' })}\n${JSON.stringify({ log: 'one' })}\n`,
-      )
-    },
-  })
-  const running = start(['deploy', 'My Notes'], { host, cwd: root })
-  running.stderr.on('data', text => String(text).includes('  one') && running.kill('SIGTERM'))
-  const { code, stderr } = await running.ended
+  const switching = () => unending({ step: 'switching', detail: 'release 3' }, { log: 'one' }).handler
+  const { code, stderr } = await interrupted(switching(), { signal: 'SIGTERM', release: 2 })
   assert.equal(code, 143)
   assert.match(stderr, /interrupted while my-notes was switching to the new release; `ls` shows/)
+  const first = await interrupted(switching())
+  assert.match(first.stderr, /interrupted while my-notes was starting; `ls` shows whether it is there/)
 })
 
 test('what is left out unasked is said', async () => {

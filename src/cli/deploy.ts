@@ -6,7 +6,14 @@ import { HostProblem } from './host-problem.ts'
 import { Progress } from './progress.ts'
 import { Interrupted } from './usage-error.ts'
 
-export type Deploy = { app: string; source: Source; fresh: boolean; signal?: AbortSignal }
+export type Deploy = {
+  app: string
+  source: Source
+  fresh: boolean
+  /** The app has no release yet: if this fails, there is no app. */
+  first: boolean
+  signal?: AbortSignal
+}
 
 /** A deploy that succeeded. */
 export type Deployed = { release: ReleaseShape; url: string }
@@ -15,7 +22,10 @@ export type Deployed = { release: ReleaseShape; url: string }
  * Deploys and shows on stderr how far it is: packing and sending, then what the host does, with the build's log.
  * @throws {Problem} why it failed
  */
-export async function deploy(client: Client, { app, source, fresh, signal }: Deploy): Promise<Deployed> {
+export async function deploy(
+  client: Client,
+  { app, source, fresh, first, signal }: Deploy,
+): Promise<Deployed> {
   using progress = new Progress()
   const steps = new HostSteps(progress)
   const call: Call = { method: 'POST', query: { fresh: fresh ? 'true' : undefined }, signal }
@@ -27,11 +37,14 @@ export async function deploy(client: Client, { app, source, fresh, signal }: Dep
       else if ('release' in event) {
         progress.done()
         return event
-      } else throw new HostProblem(event.error, progress.lastLog)
+      } else {
+        const error = first ? await ofFirst(client, app, event.error) : event.error
+        throw new HostProblem(error, progress.lastLog)
+      }
     }
   } catch (error) {
     progress.fail()
-    throw error instanceof Interrupted ? steps.interrupted(error, app) : error
+    throw error instanceof Interrupted ? steps.interrupted(error, { app, first }) : error
   }
   progress.fail()
   throw new Problem({
@@ -40,6 +53,22 @@ export async function deploy(client: Client, { app, source, fresh, signal }: Dep
     detail: `the host ended its answer before the deploy was done; look at its log, then deploy again`,
   })
 }
+
+/** Ends the host's sentences about a deploy that failed, of first ones too. */
+const UNCHANGED = /; the app is as it was before$/
+
+/** The problem of a first deploy, which leaves no app that could be as it was; the host is asked whether it did. */
+async function ofFirst(client: Client, app: string, problem: Document): Promise<Document> {
+  const detail = String(problem['detail'])
+  if (!UNCHANGED.test(detail)) return problem
+  const gone = await client.get(appPath(app)).then(
+    () => false,
+    error => error instanceof Problem && error.status === 404,
+  )
+  return gone ? { ...problem, detail: detail.replace(UNCHANGED, '; no app was made') } : problem
+}
+
+type Document = Readonly<Record<string, unknown>>
 
 /** Puts into the call what is sent, and shows it going. */
 async function fill(call: Call, source: Source, progress: Progress): Promise<void> {
@@ -75,10 +104,11 @@ class HostSteps {
     }
   }
 
-  interrupted({ signal }: Interrupted, app: string): Interrupted {
-    const message = this.#switching
-      ? `interrupted while ${app} was switching to the new release; \`ls\` shows which one it has`
-      : `interrupted; ${app} is as it was before`
-    return new Interrupted(signal, message)
+  interrupted({ signal }: Interrupted, { app, first }: Pick<Deploy, 'app' | 'first'>): Interrupted {
+    const left = first ? 'no app was made' : `${app} is as it was before`
+    const unsure = first
+      ? `while ${app} was starting; \`ls\` shows whether it is there`
+      : `while ${app} was switching to the new release; \`ls\` shows which one it has`
+    return new Interrupted(signal, this.#switching ? `interrupted ${unsure}` : `interrupted; ${left}`)
   }
 }

@@ -46,7 +46,8 @@ async function run(path: string | undefined, { name, fresh = false, image, json 
   remark(`${show(source)} → ${app}, ${release === undefined ? 'a new app' : `which has release ${release}`}`)
   const list = () => snapshots(client, app)
   const before = release === undefined ? [] : await list()
-  const deployed = await interruptible(signal => deploy(client, { app, source, fresh, signal }))
+  const first = release === undefined
+  const deployed = await interruptible(signal => deploy(client, { app, source, fresh, first, signal }))
   if (json) printJson(deployed)
   else print(deployed.url)
   if (release === undefined) return

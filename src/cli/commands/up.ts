@@ -57,7 +57,7 @@ async function deployHello(url: string, tokenFile: string): Promise<boolean> {
   })
   const source = { kind: 'path' as const, path: join(packageRoot, 'examples/hello') }
   try {
-    await deploy(client, { app: 'hello', source, fresh: false })
+    await deploy(client, { app: 'hello', source, fresh: false, first: true })
     return true
   } catch (error) {
     remark(`examples/hello is not deployed: ${messageOf(error)}`)
