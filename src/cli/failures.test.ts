@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { answer, answerProblem, fakeHost, run } from './fake-host.ts'
+import { answer, answerProblem, fakeHost, run, unusedPort } from './fake-host.ts'
 
 /** A failure that a user sees: one line on stderr, nothing on stdout, exit code 1. */
 function assertFailed(ended: { code: number | null; stdout: string; stderr: string }, said: RegExp): void {
@@ -13,15 +13,6 @@ function assertFailed(ended: { code: number | null; stdout: string; stderr: stri
   assert.match(ended.stderr, said)
   assert.equal(ended.stderr.trimEnd().split('\n').length, 1, ended.stderr)
   assert.equal(ended.code, 1)
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 test('a host that is not there: what to start', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { catalogue } from './catalogue.ts'
-import { answer, fakeHost, run } from './fake-host.ts'
+import { answer, fakeHost, run, unusedPort } from './fake-host.ts'
 
 test('the overview names every command and ends well', async () => {
   const { code, stdout } = await run(['--help'])
@@ -28,6 +30,20 @@ test('help of a command is the same by either way to ask', async () => {
   const [one, other] = await Promise.all([run(['help', 'deploy']), run(['deploy', '--help'])])
   assert.equal(one.code, 0)
   assert.equal(one.stdout, other.stdout)
+})
+
+test('what to type next is the clone’s script in its folder, and `dormice` where that would not work', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps': answer({ apps: [] }) })
+  const clone = join(import.meta.dirname, '../..')
+  const hints = async (args: string[], env: Record<string, string>, to = host.url) =>
+    (await run(args, { host: { url: to }, cwd: clone, env })).stderr
+  const npm = { npm_package_json: join(clone, 'package.json') }
+  const nobody = `http://127.0.0.1:${await unusedPort()}`
+  assert.match(await hints(['ls'], { ...npm, INIT_CWD: clone }), /: npm run dormice -- deploy \.\/my-app\n$/)
+  assert.match(await hints(['ls'], npm), /: npm run dormice -- deploy \.\/my-app\n$/)
+  assert.match(await hints(['ls'], { ...npm, INIT_CWD: tmpdir() }), /: dormice deploy \.\/my-app\n$/)
+  assert.match(await hints(['ls'], { ...npm, INIT_CWD: clone }, nobody), /with `npm run up`/)
+  assert.match(await hints(['ls'], { ...npm, INIT_CWD: tmpdir() }, nobody), /with `dormice up`/)
 })
 
 test('--version is the package’s', async () => {
