@@ -55,7 +55,7 @@ const timelines = fc
       pinned: fc.boolean(),
       bytes: fc.integer({ min: 0, max: 1000 }),
       changed: fc.constantFrom(null, 0, 1, 5),
-      reason: fc.constantFrom<SnapshotReason>('idle', 'manual', 'deploy', 'rollback', 'carried'),
+      reason: fc.constantFrom<SnapshotReason>('idle', 'snapshot', 'deploy', 'rollback', 'carried'),
     }),
     { maxLength: 40 },
   )
@@ -96,10 +96,11 @@ describe('snapshots that expire', () => {
       { changed: 0 },
       { changed: 0, pinned: true },
       { changed: 0, reason: 'rollback' },
+      { changed: 0, reason: 'snapshot' },
       { changed: null },
       { changed: 0 },
     ])
-    assert.deepEqual(numbers(expired(snapshots, 5, now)), [1])
+    assert.deepEqual(numbers(expired(snapshots, 6, now)), [1])
   })
 
   test('do not leave out, for a clock that was wrong, more than there is otherwise', () => {

@@ -1,4 +1,4 @@
-import type { Release, Snapshot } from '../store/records.ts'
+import type { Release, Snapshot, SnapshotReason } from '../store/records.ts'
 
 /** Which snapshots and releases are kept. */
 export const rules = { last: 10, days: 7, releases: 10 } as const
@@ -28,10 +28,12 @@ export function expired(
   return snapshots.filter(one => !kept.has(one) && mayGo(one, current))
 }
 
+/** What somebody asked for, or is told the number of as the way back. */
+const named: ReadonlySet<SnapshotReason> = new Set(['snapshot', 'deploy', 'rollback', 'carried'])
+
 /** Sleeps that found nothing changed but times, as opening a database may leave them. */
 function isEmpty({ reason, changed }: Snapshot): boolean {
-  const asked = reason === 'deploy' || reason === 'rollback' || reason === 'carried'
-  return !asked && changed !== null && changed.added + changed.changed + changed.deleted === 0
+  return !named.has(reason) && changed !== null && changed.added + changed.changed + changed.deleted === 0
 }
 
 /**

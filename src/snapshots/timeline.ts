@@ -42,7 +42,7 @@ export class Timeline {
    */
   async take(name: string): Promise<{ snapshot: Snapshot | undefined; taken: boolean }> {
     const before = this.#context.store.nextSnapshot(name)
-    const snapshot = (await this.#apps.get(name).snapshot('manual')) ?? this.#current(this.#app(name))
+    const snapshot = (await this.#apps.get(name).snapshot('snapshot')) ?? this.#current(this.#app(name))
     return { snapshot, taken: snapshot !== undefined && snapshot.number >= before }
   }
 

@@ -50,6 +50,8 @@ export type SnapshotReason =
   | 'idle'
   | 'memory'
   | 'manual'
+  /** Asked for, of a running app or of one that sleeps. */
+  | 'snapshot'
   | 'deploy'
   | 'restart'
   | 'shutdown'

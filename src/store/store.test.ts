@@ -128,6 +128,29 @@ test('a snapshot is not taken for one that had its name and number before it', (
   assert.equal(store.forgetSnapshot(now), true)
 })
 
+test('what only a forgotten snapshot told is told by the next one, if that differs in nothing', () => {
+  using store = new Store(newFile())
+  store.createApp('notes', 1)
+  store.promote(release(1))
+  const taken = [1, 2, 3, 4].map(snapshot)
+  for (const one of taken) store.addSnapshot(one)
+  const [first, second, third, current] = taken as [Snapshot, Snapshot, Snapshot, Snapshot]
+  const change = [{ path: '/a', kind: 'added' }] as const
+  const one = { added: 1, changed: 0, deleted: 0 }
+  const none = { added: 0, changed: 0, deleted: 0 }
+  store.setChanged(first, one, change)
+  store.setChanged(second, none, [])
+  store.setChanged(third, { ...none, deleted: 2 }, [])
+  store.setChanged(current, none, [])
+  assert.equal(store.forgetSnapshot(first), true)
+  assert.deepEqual(store.snapshot('notes', 2)?.changed, one)
+  assert.deepEqual(store.changedPaths(second), change)
+  assert.equal(store.forgetSnapshot(second), true)
+  assert.deepEqual(store.snapshot('notes', 3)?.changed, { ...none, deleted: 2 })
+  assert.equal(store.forgetSnapshot(third), true)
+  assert.deepEqual(store.snapshot('notes', 4)?.changed, { ...none, deleted: 2 })
+})
+
 test('an app that is removed takes everything of its own with it, and nothing of others', () => {
   using store = new Store(newFile())
   for (const name of ['notes', 'other']) store.createApp(name, 1)

@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import type { Change } from '../engine/engine.ts'
-import { and, asc, eq, getTableColumns, inArray, max, ne, sql } from './drizzle.ts'
+import { and, asc, eq, getTableColumns, gt, inArray, max, ne, sql } from './drizzle.ts'
 import type { App, ChangeCounts, Release, ReleaseFiles, Snapshot, SnapshotReason } from './records.ts'
 import { apps, releases, snapshots } from './schema.ts'
 
@@ -252,17 +252,36 @@ export class TimelineStore {
     return row?.paths ? JSON.parse(gunzipSync(row.paths).toString('utf8')) : undefined
   }
 
-  /** Forgets a snapshot, unless it is the current one or pinned (I5); false then, and when it is gone. */
+  /**
+   * Forgets a snapshot, unless it is the current one or pinned (I5); false then, and when it is gone. If the next
+   * one differs from it in nothing, what it changed is what that one changed now.
+   */
   forgetSnapshot(key: SnapshotKey): boolean {
     if (this.#current(key.app)?.snapshot === key.number) return false
-    const unpinned = and(isThis(key), ne(snapshots.pinned, true))
-    return this.#db.delete(snapshots).where(unpinned).run().changes > 0
+    const changes = { changed: snapshots.changed, paths: snapshots.paths }
+    return this.#db.transaction(() => {
+      const unpinned = and(isThis(key), ne(snapshots.pinned, true))
+      const forgotten = this.#db.delete(snapshots).where(unpinned).returning(changes).get()
+      if (!forgotten) return false
+      const next = this.#db
+        .select({ number: snapshots.number, changed: snapshots.changed })
+        .from(snapshots)
+        .where(and(eq(snapshots.app, key.app), gt(snapshots.number, key.number)))
+        .orderBy(asc(snapshots.number))
+        .limit(1)
+        .get()
+      if (next?.changed && isNothing(JSON.parse(next.changed)))
+        this.#db.update(snapshots).set(forgotten).where(isSnapshot(key.app, next.number)).run()
+      return true
+    })
   }
 }
 
 const isRelease = (app: string, number: number) => and(eq(releases.app, app), eq(releases.number, number))
 
 const isSnapshot = (app: string, number: number) => and(eq(snapshots.app, app), eq(snapshots.number, number))
+
+const isNothing = ({ added, changed, deleted }: ChangeCounts) => added + changed + deleted === 0
 
 const isThis = ({ app, number, createdAt }: SnapshotKey) =>
   and(isSnapshot(app, number), eq(snapshots.createdAt, createdAt))
