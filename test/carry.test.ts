@@ -284,6 +284,19 @@ describe('a deploy of an app that has written something', () => {
     assert.deepEqual(await files('switching'), { state: 'state' })
   })
 
+  test('is not put into a site, which would publish it, and can be gone back to', async () => {
+    await deployShell(host, 'public', 'one')
+    await run(host, 'public', 'echo private > notes')
+    const site = await tarOf({ 'index.html': 'a site' })
+    const answer = await host.api('POST', '/v1/apps/public/releases', site)
+    assert.equal(answer.status, 201, answer.body)
+    assert.equal((await host.visit('public')).body, 'a site')
+    assert.equal((await host.visit('public', '/notes')).status, 404)
+    const [kept] = await snapshotsOf(host, 'public')
+    assert.equal((await host.api('POST', '/v1/apps/public/rollback', { snapshot: kept.number })).status, 200)
+    assert.deepEqual(await files('public'), { notes: 'private' })
+  })
+
   test('holds requests for a moment, though the app wrote 10 MB since it woke', async t => {
     await deployShell(host, 'heavy', 'one')
     await run(

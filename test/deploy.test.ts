@@ -252,6 +252,13 @@ describe('deploying', () => {
     assert.match(answer.body, /sleepAfter/)
   })
 
+  test('more memory than the host has to give is refused before anything is built', async () => {
+    const answer = await post('large', await tarOf({ 'dormice.json': '{"memory":"64g"}', 'main.js': '' }))
+    assert.equal(answer.status, 422)
+    assert.equal(JSON.parse(answer.body).code, 'invalid_manifest')
+    assert.match(answer.body, /memory: 68719476736 bytes is more than the host's budget of \d+ bytes/)
+  })
+
   test('two deploys of one app at a time: the second is told to wait', async () => {
     const slow = await tarOf({
       'package.json': JSON.stringify({ scripts: { build: 'sleep 2' }, main: 'main.js' }),

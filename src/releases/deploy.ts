@@ -86,6 +86,7 @@ export class Deployer {
     const scan = await scanUpload(upload.path, { limits, signal, ...options })
     progress.step('received', `${scan.files.paths.size} files, ${upload.bytes} bytes`)
     const { plan, manifest } = detectPlan(scan.files)
+    this.#refuseTooMuchMemory(manifest)
     progress.step('detected', plan.runtime)
     return await this.#deploy(app, options, progress, signal, async (release, log) => {
       progress.step(
@@ -197,6 +198,17 @@ export class Deployer {
     }
   }
 
+  /** It could never be woken. @throws {Problem} 422 `invalid_manifest` */
+  #refuseTooMuchMemory({ memory = 0 }: Manifest): void {
+    const { budget } = this.#context.keeper
+    if (memory <= budget) return
+    throw new Problem({
+      code: 'invalid_manifest',
+      status: 422,
+      detail: `dormice.json: memory: ${memory} bytes is more than the host's budget of ${budget} bytes (DORMICE_MEMORY)`,
+    })
+  }
+
   /** One deploy of an app at a time. */
   #begin(app: string): Disposable {
     if (!isAppName(app)) throw badName(app)
@@ -223,7 +235,8 @@ function toSpec(plan: Plan, manifest: Manifest, image: Image, source: ReleaseSpe
     env: plan.env,
     confinement: strange ? 'image' : 'confined',
     health,
-    state: state ?? 'keep',
+    // A site writes nothing, and would publish what an app wrote that it takes the place of.
+    state: state ?? (plan.runtime === 'static' ? 'discard' : 'keep'),
     settings,
     source,
   }
