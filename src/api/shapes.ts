@@ -55,12 +55,10 @@ export const SnapshotShape = z
     current: z.boolean(),
     release: z.number().int(),
     createdAt: z.iso.datetime(),
-    reason: z
-      .string()
-      .openapi({
-        description:
-          'why it was taken, e.g. idle, memory, manual (put to sleep by hand), snapshot, deploy, rollback',
-      }),
+    reason: z.string().openapi({
+      description:
+        'why it was taken, e.g. idle, memory, manual (put to sleep by hand), snapshot, deploy, rollback',
+    }),
     image: z.string(),
     size: z.number().int().openapi({ description: 'bytes of all layers' }),
     layers: z.number().int(),
