@@ -18,6 +18,7 @@ const cases: [target: string, path: string | undefined][] = [
   ['http://other.localhost/x', undefined],
   ['http://app.localhost:1/x', undefined],
   ['http://user@app.localhost/x', undefined],
+  ['http://app.localhost@evil.test/x', undefined],
   ['http://app.localhost/x#y', undefined],
   ['ftp://app.localhost/x', undefined],
   ['http:///x', undefined],

@@ -13,7 +13,7 @@ export function originForm(target: string, host: string): string | undefined {
 const SLASH = 0x2f
 
 function fromAbsolute(target: string, host: string): string | undefined {
-  const match = /^https?:\/\/([^/?#@]+)([^#]*)$/i.exec(target)
+  const match = /^https?:\/\/([^/?#@]+)((?:[/?][^#]*)?)$/i.exec(target)
   const [, authority, rest] = match ?? []
   if (authority === undefined || rest === undefined) return undefined
   if (authority.toLowerCase() !== host.toLowerCase()) return undefined
