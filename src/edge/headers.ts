@@ -75,7 +75,8 @@ export function requestHeaders(req: IncomingMessage, forwarding: Forwarding): Ra
   let out: RawHeaders = []
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string
-    if (!notForApp(name) && !hasPrefix(name, 'x-forwarded-')) out.push(name, raw[i + 1] as string)
+    if (!notForApp(name) && !hasPrefix(name, 'x-forwarded-') && !isFalseLength(name))
+      out.push(name, raw[i + 1] as string)
   }
   out = withoutListed(out, req.headers.connection)
   out.push(
@@ -93,6 +94,16 @@ export function requestHeaders(req: IncomingMessage, forwarding: Forwarding): Ra
   if (forwarding.wake) out.push('X-Dormice-Wake', wakeHeader(forwarding.wake))
   return out
 }
+
+/**
+ * `Content_Length`, which servers that make variables of headers take for the length (as Puma did, CVE-2024-45614),
+ * and with it another end of the body than ours.
+ */
+function isFalseLength(name: string): boolean {
+  return name.length === 14 && name.charCodeAt(7) === UNDERSCORE && isName(name, 'content-length')
+}
+
+const UNDERSCORE = 0x5f
 
 /** What a response's head becomes on its way to the visitor. */
 export type ResponseRules = {
