@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Leasable } from '../apps/lease.ts'
 import { hasBody } from './body.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
@@ -8,7 +9,7 @@ import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import type { Routed } from './exchange.ts'
 import { countHosts } from './headers.ts'
-import { parseHost } from './host.ts'
+import { isHost, parseHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { Answer } from './pages.ts'
@@ -18,6 +19,7 @@ import { PooledExchange } from './proxy.ts'
 import type { Running } from './roster.ts'
 import { Roster } from './roster.ts'
 import { originForm } from './target.ts'
+import { answerUnreadable } from './unreadable.ts'
 import { mayUpgrade, UpgradeExchange } from './upgrade.ts'
 
 export type EdgeOptions = {
@@ -50,7 +52,7 @@ export type Edge = AsyncDisposable & {
 type Route =
   | { to: 'app'; routed: Routed }
   | { to: 'control'; path: string }
-  | { to: 'edge'; answer: Answer; close?: boolean }
+  | { to: 'edge'; answer: Answer; distrust?: boolean }
 
 /** Builds the edge; it accepts nothing before `listen`. */
 export function createEdge({
@@ -63,6 +65,8 @@ export function createEdge({
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
   const sockets = new Set<Socket>()
+  /** Those on which a request was refused because it may be understood otherwise elsewhere. */
+  const distrusted = new Set<Socket>()
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
   const running = new Roster(dialer)
@@ -85,10 +89,14 @@ export function createEdge({
 
   function route(req: IncomingMessage): Route {
     const { headers, url = '' } = req
+    if (req.httpVersionMajor !== 1) return refuse(UNKNOWN_VERSION)
     const host = headers.host
     if (!host || countHosts(req.rawHeaders) !== 1) return refuse(ONE_HOST)
     const coding = headers['transfer-encoding']
-    if (coding !== undefined && coding.toLowerCase() !== 'chunked') return refuse(UNKNOWN_CODING)
+    if (coding !== undefined) {
+      if (coding.toLowerCase() !== 'chunked') return refuse(UNKNOWN_CODING)
+      if (req.httpVersionMinor === 0) return refuse(NO_CHUNKS_YET)
+    }
     if (url === '*' && req.method === 'OPTIONS') return { to: 'edge', answer: ALIVE }
     const path = originForm(url, host)
     if (path === undefined) return refuse(BAD_TARGET)
@@ -96,15 +104,21 @@ export function createEdge({
     if (label === 'dormice') return { to: 'control', path }
     if (label === '') return { to: 'edge', answer: bareDomain(host, domain) }
     const target = label === undefined ? undefined : resolve(label)
-    if (label === undefined || target === undefined) return { to: 'edge', answer: unknownHost(host, domain) }
+    if (label === undefined || target === undefined) {
+      return isHost(host) ? { to: 'edge', answer: unknownHost(host, domain) } : refuse(BAD_HOST)
+    }
     return { to: 'app', routed: { app: label, target, path, host } }
   }
 
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
+    if (distrusted.size > 0 && distrusted.has(req.socket)) return
     const found = route(req)
     if (found.to === 'app') forward(req, res, found.routed)
-    else if (found.to === 'edge') sendAnswer(req, res, found.answer, context.draining || found.close === true)
-    else answerAsControl(req, res, found.path)
+    else if (found.to === 'control') answerAsControl(req, res, found.path)
+    else {
+      if (found.distrust) distrusted.add(req.socket)
+      sendAnswer(req, res, found.answer, context.draining || found.distrust === true)
+    }
   }
 
   function forward(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
@@ -128,7 +142,7 @@ export function createEdge({
   function onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     const found = route(req)
     // Behind a pipelined request that is not answered yet, the connection is not free to become something else.
-    if (found.to !== 'app' || isBusy(socket)) {
+    if (found.to !== 'app' || distrusted.has(socket) || unanswered(socket).length > 0) {
       socket.destroy()
       return
     }
@@ -138,9 +152,9 @@ export function createEdge({
     exchange.start()
   }
 
-  function isBusy(socket: Socket): boolean {
-    for (const { res } of running.list()) if (res.socket === socket) return true
-    return false
+  /** The requests of a connection that are not over. */
+  function unanswered(socket: Duplex): ServerResponse[] {
+    return running.list().flatMap(({ res }) => (res.req.socket === socket ? res : []))
   }
 
   const server = createServer({
@@ -165,6 +179,9 @@ export function createEdge({
   server.on('request', onRequest)
   server.on('checkContinue', onControlContinue)
   server.on('upgrade', onUpgrade)
+  server.on('clientError', (error, socket) => {
+    if (!distrusted.has(socket as Socket)) answerUnreadable(error, socket, unanswered(socket))
+  })
   server.on('error', error => {
     // One of `listen` is its caller's.
     if (server.listening) log.error('edge_failed', { error })
@@ -174,7 +191,10 @@ export function createEdge({
   })
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      distrusted.delete(socket)
+    })
   })
 
   /** An app decides itself whether it wants the body; for control, which does not, it is asked for at once. */
@@ -245,6 +265,13 @@ export function createEdge({
 /** The answer to `OPTIONS *`, which asks about the server and not about an app. */
 const ALIVE: Answer = { status: 200, text: 'This server is up.' }
 
+const UNKNOWN_VERSION: Answer = {
+  status: 505,
+  code: 'unknown_version',
+  text: 'The versions of HTTP known here are 1.1 and 1.0.',
+}
+const NO_CHUNKS_YET = badRequest('HTTP/1.0 has no Transfer-Encoding.')
+const BAD_HOST = badRequest('The Host header is not a host name with an optional port.')
 const ONE_HOST = badRequest('A request needs exactly one Host header.')
 const BAD_TARGET = badRequest(
   'The request target is not a path, or names another host than the Host header does.',
@@ -255,7 +282,7 @@ const UNKNOWN_CODING: Answer = {
   text: 'The only transfer coding known here is chunked.',
 }
 
-/** Refuses a request that may be understood otherwise elsewhere; what follows it on its connection is not trusted. */
+/** Refuses a request that may be understood otherwise elsewhere; what follows it on its connection is passed over. */
 function refuse(answer: Answer): Route {
-  return { to: 'edge', answer, close: true }
+  return { to: 'edge', answer, distrust: true }
 }

@@ -1,0 +1,50 @@
+import type { ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** Connections on which something came that cannot be read. Whatever follows it there is not read either. */
+const unreadable = new WeakSet<Duplex>()
+
+/**
+ * Answers what Node's parser cannot read, and ends its connection. Node's own way is to do so at once, and the
+ * refusal of one request would arrive as the answer to the one before it, or cut that off: requests that came whole
+ * are answered first (RFC 9112, 9.3.2).
+ * @param unanswered the requests of the connection that are not over; one of them may be what cannot be read
+ */
+export function answerUnreadable(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  unanswered: readonly ServerResponse[],
+): void {
+  if (!socket.writable) {
+    socket.destroy(error)
+    return
+  }
+  // What follows a request that ends its connection is nobody's business (RFC 9112, 9.6).
+  if (error.code === 'HPE_CLOSED_CONNECTION' || unreadable.has(socket)) return
+  unreadable.add(socket)
+  const refuse = () => {
+    const hasBegun = unanswered.some(res => !res.req.complete && res.headersSent)
+    if (socket.writable && !hasBegun) socket.write(refusal(error.code))
+    socket.destroy()
+  }
+  const whole = unanswered.filter(res => res.req.complete)
+  let left = whole.length
+  if (left === 0) refuse()
+  for (const res of whole) {
+    res.once('close', () => {
+      if (--left === 0) refuse()
+    })
+  }
+}
+
+function refusal(code: string | undefined): string {
+  const status = STATUSES[code ?? ''] ?? 400
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`
+}
+
+const STATUSES: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+}
