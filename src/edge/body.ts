@@ -7,6 +7,11 @@ export function hasBody(req: IncomingMessage): boolean {
   return (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined
 }
 
+/** Whether the visitor waits to be asked for the body. In HTTP/1.0 nobody does (RFC 9110, 10.1.1). */
+export function expectsContinue(req: IncomingMessage): boolean {
+  return req.headers.expect !== undefined && req.httpVersionMinor !== 0
+}
+
 /**
  * A request's body on its way to an instance. It stands between the two because undici destroys the body it sends
  * when an answer comes before the body's end, and destroying an IncomingMessage takes the visitor's connection

@@ -1,10 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 import type { Lease } from '../apps/lease.ts'
-import { hasBody } from './body.ts'
+import { expectsContinue, hasBody } from './body.ts'
 import { Exchange } from './exchange.ts'
-import { answerTimeout, upstreamProblem } from './failures.ts'
-import { responseHeaders, trailerPairs } from './headers.ts'
+import { answerTimeout, isCodingKnown, unknownCoding, upstreamProblem } from './failures.ts'
+import { requestTrailers, responseHeaders, trailerPairs } from './headers.ts'
 import { relayInformation, writeHead } from './relay.ts'
 
 /**
@@ -20,7 +20,7 @@ export class DirectExchange extends Exchange {
   protected connectionHeaders(): string[] {
     const { headers } = this.req
     const own = ['Connection', 'close']
-    if (headers.expect !== undefined) own.push('Expect', '100-continue')
+    if (expectsContinue(this.req)) own.push('Expect', '100-continue')
     if (headers['transfer-encoding'] !== undefined) {
       own.push('Transfer-Encoding', 'chunked')
       if (headers.trailer !== undefined) own.push('Trailer', headers.trailer)
@@ -49,7 +49,7 @@ export class DirectExchange extends Exchange {
     this.#upstream = upstream
     upstream.on('information', ({ statusCode, rawHeaders }) => {
       if (statusCode !== 100) relayInformation(req, this.res, statusCode, rawHeaders)
-      else if (req.headers.expect !== undefined && !this.#answered) this.res.writeContinue()
+      else if (expectsContinue(req) && !this.#answered) this.res.writeContinue()
     })
     upstream.on('response', answer => this.#relay(upstream, answer))
     upstream.on('error', error => this.#failed(error))
@@ -74,7 +74,7 @@ export class DirectExchange extends Exchange {
     }
     req.pipe(upstream, { end: false })
     req.once('end', () => {
-      if (req.rawTrailers.length > 0) upstream.addTrailers(trailerPairs(req.rawTrailers))
+      if (req.rawTrailers.length > 0) upstream.addTrailers(requestTrailers(req.rawTrailers))
       upstream.end()
     })
   }
@@ -85,6 +85,11 @@ export class DirectExchange extends Exchange {
     this.#answered = true
     upstream.setTimeout(0)
     answer.on('error', ignore)
+    if (!isCodingKnown(answer.headers['transfer-encoding'])) {
+      upstream.destroy()
+      this.fail(upstreamProblem(unknownCoding()))
+      return
+    }
     answer.on('close', () => {
       if (answer.complete || this.settled || this.aborted) return
       this.aborted = 'app'

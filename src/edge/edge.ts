@@ -3,11 +3,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Leasable } from '../apps/lease.ts'
-import { hasBody } from './body.ts'
+import { expectsContinue, hasBody } from './body.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
 import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import type { Routed } from './exchange.ts'
+import { isSafe } from './failures.ts'
 import { countHosts } from './headers.ts'
 import { isHost, parseHost } from './host.ts'
 import type { Limits } from './limits.ts'
@@ -20,7 +21,7 @@ import type { Running } from './roster.ts'
 import { Roster } from './roster.ts'
 import { originForm } from './target.ts'
 import { answerUnreadable } from './unreadable.ts'
-import { mayUpgrade, UpgradeExchange } from './upgrade.ts'
+import { losesBytes, mayUpgrade, UpgradeExchange } from './upgrade.ts'
 
 export type EdgeOptions = {
   /** The instance behind an app's name; undefined when there is no such app. Called for every request: a Map lookup. */
@@ -112,9 +113,16 @@ export function createEdge({
 
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
     if (distrusted.size > 0 && distrusted.has(req.socket)) return
+    if (req.headers.upgrade !== undefined && losesBytes(req)) {
+      res.shouldKeepAlive = false
+      distrusted.add(req.socket)
+    }
     const found = route(req)
-    if (found.to === 'app') forward(req, res, found.routed)
-    else if (found.to === 'control') answerAsControl(req, res, found.path)
+    if (found.to === 'app') {
+      // Without a socket yet it stands behind another on its connection.
+      if (res.socket === null) forwardInTurn(req, res, found.routed)
+      else forward(req, res, found.routed)
+    } else if (found.to === 'control') answerAsControl(req, res, found.path)
     else {
       if (found.distrust) distrusted.add(req.socket)
       sendAnswer(req, res, found.answer, context.draining || found.distrust === true)
@@ -123,11 +131,33 @@ export function createEdge({
 
   function forward(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
     const { headers } = req
-    const isPlain = headers.expect === undefined && (headers.trailer === undefined || !hasBody(req))
+    const isPlain = !expectsContinue(req) && (headers.trailer === undefined || !hasBody(req))
     const exchange = isPlain
       ? new PooledExchange(context, req, res, routed)
       : new DirectExchange(context, req, res, routed)
     exchange.start()
+  }
+
+  /** Forwards a pipelined request: at once where it and all before it are safe, else after them (RFC 9112, 9.3.2). */
+  function forwardInTurn(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
+    const before = unanswered(req.socket)
+    if (isSafe(req.method) && before.every(other => isSafe(other.req.method))) {
+      forward(req, res, routed)
+      return
+    }
+    // On the roster at once, so that those behind it wait for it as well.
+    const waiting: Running = { res, place: -1 }
+    running.add(waiting)
+    const left = () => context.ended(waiting)
+    res.once('close', left)
+    let open = before.length
+    const next = () => {
+      if (--open > 0 || res.closed) return
+      res.off('close', left)
+      running.remove(waiting)
+      forward(req, res, routed)
+    }
+    for (const other of before) other.once('close', next)
   }
 
   function answerAsControl(req: IncomingMessage, res: ServerResponse, path: string): void {

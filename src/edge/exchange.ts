@@ -151,6 +151,7 @@ export abstract class Exchange implements Running {
     const { req } = this
     return {
       mayTrail: req.httpVersionMinor !== 0 && req.method !== 'HEAD' && status !== 204 && status !== 304,
+      maySize: status >= 200 && status !== 204,
       wake: this.#wake,
       close: this.context.draining,
     }

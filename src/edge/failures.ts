@@ -34,6 +34,19 @@ export function isUnreachable(error: Error): boolean {
   return 'code' in error && CONNECTING.has(String(error.code))
 }
 
+/**
+ * Whether an answer's Transfer-Encoding, if any, is the one that Node undoes. Others are left on the body while the
+ * header that names them ends here: the visitor could not read it.
+ */
+export function isCodingKnown(coding: string | string[] | undefined): boolean {
+  return coding === undefined || coding === 'chunked' || String(coding).toLowerCase() === 'chunked'
+}
+
+/** The app's answer is in a coding that nobody asked for. */
+export function unknownCoding(): Error {
+  return new Error('the answer is in a transfer coding other than chunked')
+}
+
 /** The app took longer than the limit to begin its answer. */
 export function answerTimeout(): Problem {
   return new Problem({
@@ -63,6 +76,11 @@ const CONNECTING = new Set([
   'ETIMEDOUT',
   'ENOTFOUND',
 ])
+
+/** Methods that change nothing (RFC 9110, 9.2.1), so that requests with them may overtake each other. */
+export function isSafe(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
+}
 
 /** Methods that may be sent twice (RFC 9110, 9.2.2). */
 export function isIdempotent(method: string | undefined): boolean {

@@ -19,7 +19,7 @@ const OURS = [
   'X-Forwarded-Host: app.localhost',
   'X-Request-Id: id-1',
 ]
-const RULES = { mayTrail: true, wake: undefined, close: false }
+const RULES = { mayTrail: true, maySize: true, wake: undefined, close: false }
 
 /** What an app gets of these header lines. */
 function toApp(lines: string[], more: Partial<Forwarding> = {}): string[] {
@@ -131,6 +131,14 @@ test('hop-by-hop and listed headers of an answer do not reach the visitor', () =
     'Content-Type: text/plain',
   ]
   assert.deepEqual(toVisitor(lines), ['Set-Cookie: a', 'set-cookie: b', 'Content-Type: text/plain'])
+})
+
+test('an answer that may not say its length does not', () => {
+  assert.deepEqual(toVisitor(['Content-Length: 3', 'ETag: x'], { maySize: false }), ['ETag: x'])
+})
+
+test('a length with an underscore does not reach the app', () => {
+  assert.deepEqual(toApp(['Content_Length: 3', 'Content-Type: a']), ['Content-Type: a', ...OURS])
 })
 
 test('trailers are announced only where the framing can carry them', () => {

@@ -109,6 +109,8 @@ const UNDERSCORE = 0x5f
 export type ResponseRules = {
   /** Whether the response to this visitor can end with trailers: chunked, and with a body. */
   mayTrail: boolean
+  /** Whether it may say how long its body is: 1xx and 204 may not (RFC 9110, 8.6). */
+  maySize: boolean
   wake: WakeInfo | undefined
   /** Whether this connection takes no further request. */
   close: boolean
@@ -127,7 +129,10 @@ export function responseHeaders(raw: readonly (Buffer | string)[], rules: Respon
     const name = text(raw[i])
     const value = text(raw[i + 1])
     if (!notForVisitor(name)) {
-      if (name.length === 14 && isName(name, 'content-length')) sized = true
+      if (name.length === 14 && isName(name, 'content-length')) {
+        if (!rules.maySize) continue
+        sized = true
+      }
       out.push(name, value)
     } else if (isName(name, 'connection'))
       connection = connection === undefined ? value : `${connection},${value}`
@@ -139,6 +144,11 @@ export function responseHeaders(raw: readonly (Buffer | string)[], rules: Respon
   if (rules.wake) out.push('Server-Timing', `wake;desc=${wakeHeader(rules.wake)}`)
   if (rules.close) out.push('Connection', 'close')
   return out
+}
+
+/** The trailers that an app gets, which must not tell it what headers may not: some servers take them for headers. */
+export function requestTrailers(raw: readonly string[]): [string, string][] {
+  return trailerPairs(raw).filter(([name]) => !notForApp(name) && !hasPrefix(name, 'x-forwarded-'))
 }
 
 /** The trailers that may follow a forwarded body, as pairs. */

@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { Lease } from '../apps/lease.ts'
 import { hasBody, Upload } from './body.ts'
 import { Exchange } from './exchange.ts'
-import { answerTimeout, isIdempotent, upstreamProblem } from './failures.ts'
+import { answerTimeout, isCodingKnown, isIdempotent, unknownCoding, upstreamProblem } from './failures.ts'
 import { responseHeaders, trailerPairs } from './headers.ts'
 import { relayInformation, writeHead } from './relay.ts'
 
@@ -77,6 +77,10 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     const raw = controller.rawHeaders as Buffer[]
     if (status < 200) {
       relayInformation(req, res, status, raw)
+      return
+    }
+    if (!isCodingKnown(headers['transfer-encoding'])) {
+      controller.abort(unknownCoding())
       return
     }
     const length = headers['content-length']

@@ -16,7 +16,7 @@ export function writeHead(
   else res.writeHead(status, headers)
 }
 
-const PLAIN = { mayTrail: false, wake: undefined, close: false }
+const PLAIN = { mayTrail: false, maySize: false, wake: undefined, close: false }
 
 /** Passes on an informational answer (1xx), e.g. 103 Early Hints, to a visitor who can take it. */
 export function relayInformation(

@@ -25,6 +25,14 @@ export function mayUpgrade(req: IncomingMessage): boolean {
 }
 
 /**
+ * Whether Node, which stops reading behind a request that asks for another protocol, loses what came with it when it
+ * is answered as an ordinary one: the connection cannot go on, for the next bytes may be from within a request.
+ */
+export function losesBytes(req: IncomingMessage): boolean {
+  return /(^|,)\s*upgrade\s*(,|$)/i.test(req.headers.connection ?? '')
+}
+
+/**
  * A request to change the protocol, as for a WebSocket: sent to the app like any other; once the app agrees, the two
  * connections are joined and the lease is out until both are closed. Any other answer is relayed as it is.
  */

@@ -13,6 +13,9 @@ export type Step =
 /** An answer of the edge's own, by its status and the code in `X-Dormice-Error`; the connection ends after it. */
 export type Refusal = { refused: number; code?: string }
 
+/** The app saw no more than this, cut off somewhere: how much depends on what happened first. */
+export type Part = { atMost: string }
+
 export type Rival = 'nginx' | 'haproxy'
 
 /** One exchange of raw bytes: what a visitor sends, what comes back, and what the app saw of it. */
@@ -34,7 +37,7 @@ export type Case = {
    * The exact bytes that the app saw, a text for each connection, in the order of their beginning; none when it is
    * empty. A request id that the edge made up is `<id>`.
    */
-  upstream: string | readonly string[]
+  upstream: string | readonly string[] | Part
   /** What the app does: the answer to every request that is whole, or a script for each connection; else `OK`. */
   app?: string | readonly Step[]
   /** Why Dormice does it otherwise than another proxy, where it does. */

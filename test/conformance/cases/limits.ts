@@ -1,0 +1,70 @@
+import type { Theme } from '../case.ts'
+import { ask, askOn, OK_CLOSING, refused, seen } from '../case.ts'
+
+const many = Array.from({ length: 1_500 }, (_, index) => `a: ${index % 10}`)
+
+/** Sizes. */
+export const limits: Theme = {
+  title: 'limits',
+  cases: [
+    {
+      name: 'headers of just under 16 KiB go through',
+      rfc: '9110 5.4',
+      sent: ask('GET /', `X-A: ${'a'.repeat(16_000)}`),
+      answer: OK_CLOSING,
+      upstream: seen('GET /', `X-A: ${'a'.repeat(16_000)}`),
+    },
+    {
+      name: 'a header over 16 KiB is refused',
+      rfc: '6585 5',
+      sent: ask('GET /', `X-A: ${'a'.repeat(17_000)}`),
+      answer: refused(431),
+      upstream: '',
+    },
+    {
+      name: 'many headers of over 16 KiB in all are refused',
+      rfc: '6585 5',
+      sent: ask('GET /', ...Array.from({ length: 17 }, () => `X-A: ${'a'.repeat(1_000)}`)),
+      answer: refused(431),
+      upstream: '',
+    },
+    {
+      name: 'more headers than most servers count go through',
+      rfc: '9110 5.4',
+      sent: ask('GET /', ...many),
+      answer: OK_CLOSING,
+      upstream: seen('GET /', ...many),
+    },
+    {
+      name: 'a target of 8,000 bytes goes through',
+      rfc: '9112 3',
+      sent: ask(`GET /${'a'.repeat(8_000)}`),
+      answer: OK_CLOSING,
+      upstream: seen(`GET /${'a'.repeat(8_000)}`),
+    },
+    {
+      name: 'a target of nearly 16 KiB goes through',
+      rfc: '9112 3',
+      sent: ask(`GET /${'a'.repeat(15_000)}`),
+      answer: OK_CLOSING,
+      upstream: seen(`GET /${'a'.repeat(15_000)}`),
+    },
+    {
+      name: 'a target over 16 KiB is refused',
+      rfc: '9110 15.5.15',
+      sent: ask(`GET /${'a'.repeat(17_000)}`),
+      answer: refused(431),
+      upstream: '',
+    },
+    {
+      name: 'a header over 16 KiB behind a good request is refused after its answer',
+      rfc: '9112 9.3.2',
+      sent: askOn('GET /1') + askOn('GET /2', `X-A: ${'a'.repeat(17_000)}`),
+      answer: [
+        'HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\nConnection: keep-alive\r\nKeep-Alive: timeout=65\r\n\r\nok',
+        refused(431),
+      ],
+      upstream: seen('GET /1'),
+    },
+  ],
+}
