@@ -75,6 +75,9 @@ http {
   proxy_http_version 1.1;
   proxy_request_buffering off;
   proxy_buffering off;
+  # And 64 KiB of headers of an answer.
+  proxy_buffer_size 64k;
+  proxy_buffers 4 64k;
   proxy_set_header Connection "";
   proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For 127.0.0.1;

@@ -21,6 +21,8 @@ export type Observation = {
 const QUIET = 400
 /** The same while there is no answer at all. */
 const SILENT = 1_500
+/** How long bytes between two processes may take, ms. */
+const ON_ITS_WAY = 100
 
 /** Sends a case's bytes to a proxy. */
 export async function observe(
@@ -41,6 +43,8 @@ export async function observe(
   } finally {
     socket.destroy()
   }
+  // What the proxy has sent may still be on its way.
+  await pause(ON_ITS_WAY)
   const requests = upstream.records().map(record => readRequests(record).requests.length)
   return { answers: classes(visitor.received), requests: requests.reduce((sum, count) => sum + count, 0) }
 }

@@ -20,6 +20,8 @@ export async function play(wire: Wire, script: readonly Step[]): Promise<string 
   return undefined
 }
 
+/** Only TCP has resets; for another connection its end has to do. */
 function reset(socket: Socket): void {
-  socket.resetAndDestroy()
+  if (socket.remoteAddress === undefined) socket.destroy()
+  else socket.resetAndDestroy()
 }

@@ -14,6 +14,7 @@ import {
   until,
   write,
 } from '../case.ts'
+import { FEW_HEADERS, SAME_LENGTHS } from '../reasons.ts'
 
 /** `ok` in chunks, on a connection that is kept. */
 const CHUNKED = `${head(
@@ -107,6 +108,10 @@ export const answers: Theme = {
       answer: CHUNKED,
       kept: true,
       upstream: seen('GET /'),
+      differs: {
+        haproxy:
+          'it lets its own connection end with the answer, whose end the visitor then cannot tell from a fault',
+      },
     },
     {
       name: 'an answer that ends with its connection ends HTTP/1.0 in the same way',
@@ -147,6 +152,7 @@ export const answers: Theme = {
       app: `${head('HTTP/1.1 200 OK', 'Date: then', 'Content-Length: 2', 'Content-Length: 2')}ok`,
       answer: BROKEN_ANSWER,
       upstream: seen('GET /'),
+      differs: { nginx: SAME_LENGTHS, haproxy: SAME_LENGTHS },
     },
     {
       name: 'large headers of an answer go through',
@@ -155,6 +161,7 @@ export const answers: Theme = {
       app: `${head('HTTP/1.1 200 OK', 'Date: then', `X-A: ${'a'.repeat(30_000)}`, 'Content-Length: 2')}ok`,
       answer: `${closing('200 OK', 'Date: then', `X-A: ${'a'.repeat(30_000)}`, 'Content-Length: 2')}ok`,
       upstream: seen('GET /'),
+      differs: { haproxy: FEW_HEADERS },
     },
   ],
 }

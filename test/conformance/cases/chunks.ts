@@ -1,5 +1,6 @@
 import type { Case, Theme } from '../case.ts'
 import { ask, askOn, OK_CLOSING, OK_KEEPING, refused, seen, seenWith, UNREADABLE } from '../case.ts'
+import { CHUNK_SPACE, LF, QUIET, TRAILERS } from '../reasons.ts'
 
 const CHUNKED = 'Transfer-Encoding: chunked'
 const SEEN = seenWith('transfer-encoding: chunked', 'POST /')
@@ -58,6 +59,9 @@ export const chunks: Theme = {
       sent: `${ask('POST /', CHUNKED)}4;${'a'.repeat(20_000)}\r\nbody\r\n0\r\n\r\n`,
       answer: refused(413),
       upstream: '',
+      differs: {
+        nginx: 'it reads extensions without a bound; nobody uses them, and they cost whoever reads them',
+      },
     },
     {
       name: 'a chunk that looks like a request stays in its body',
@@ -86,6 +90,7 @@ export const chunks: Theme = {
       sent: `${askOn('POST /', CHUNKED)}4\r\nbody\r\n0\r\nContent-Length: 9\r\n\r\n`,
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: TRAILERS, haproxy: TRAILERS },
     },
     {
       name: 'a coding for a trailer is refused',
@@ -93,6 +98,7 @@ export const chunks: Theme = {
       sent: `${askOn('POST /', CHUNKED)}4\r\nbody\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n`,
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: TRAILERS, haproxy: TRAILERS },
     },
     {
       name: 'trailers that nobody announced are dropped',
@@ -114,6 +120,7 @@ export const chunks: Theme = {
       sent: [{ write: `${ask('POST /', CHUNKED)}4\r\nbody\r\n` }, 'end'],
       answer: UNREADABLE,
       upstream: { atMost: `${SEEN}4\r\nbody` },
+      differs: { nginx: QUIET, haproxy: QUIET },
     },
     ...refusing([
       ['a size that is no number', '9112 7.1', 'G\r\nbody\r\n0\r\n\r\n'],
@@ -121,13 +128,18 @@ export const chunks: Theme = {
       ['a negative size', '9112 7.1', '-4\r\nbody\r\n0\r\n\r\n'],
       ['a size with a plus', '9112 7.1', '+4\r\nbody\r\n0\r\n\r\n'],
       ['a size with a space before it', '9112 7.1', ' 4\r\nbody\r\n0\r\n\r\n'],
-      ['a size with a space behind it', '9112 7.1', '4 \r\nbody\r\n0\r\n\r\n'],
+      [
+        'a size with a space behind it',
+        '9112 7.1',
+        '4 \r\nbody\r\n0\r\n\r\n',
+        { nginx: CHUNK_SPACE, haproxy: CHUNK_SPACE },
+      ],
       ['an empty size', '9112 7.1', '\r\nbody\r\n0\r\n\r\n'],
       ['an empty size with an extension', '9112 7.1.1', ';a\r\nbody\r\n0\r\n\r\n'],
       ['a size beyond 64 bits', '9112 7.1', '10000000000000004\r\nbody\r\n0\r\n\r\n'],
-      ['a size that ends with a bare LF', '9112 7.1', '4\nbody\r\n0\r\n\r\n'],
+      ['a size that ends with a bare LF', '9112 7.1', '4\nbody\r\n0\r\n\r\n', { nginx: LF, haproxy: LF }],
       ['a size that ends with a bare CR', '9112 7.1', '4\rbody\r\n0\r\n\r\n'],
-      ['an extension with a bare LF', '9112 7.1.1', '4;\nbody\r\n0\r\n\r\n'],
+      ['an extension with a bare LF', '9112 7.1.1', '4;\nbody\r\n0\r\n\r\n', { nginx: LF, haproxy: LF }],
       ['an extension with a bare CR', '9112 7.1.1', '4;a\rb\r\nbody\r\n0\r\n\r\n'],
     ]),
     {
@@ -143,6 +155,7 @@ export const chunks: Theme = {
       sent: `${askOn('POST /', CHUNKED)}4\r\nbody\n0\r\n\r\n`,
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: LF, haproxy: LF },
     },
     {
       name: 'a last chunk that ends with a bare LF is refused',
@@ -150,6 +163,7 @@ export const chunks: Theme = {
       sent: `${askOn('POST /', CHUNKED)}4\r\nbody\r\n0\n\n`,
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: LF, haproxy: LF },
     },
     {
       name: 'a trailer without a colon is refused',
@@ -157,6 +171,10 @@ export const chunks: Theme = {
       sent: `${askOn('POST /', CHUNKED)}4\r\nbody\r\n0\r\nX-Sum\r\n\r\n`,
       answer: UNREADABLE,
       upstream: '',
+      differs: {
+        nginx:
+          'it drops all trailers without looking at them; where one cannot be read, neither can what follows',
+      },
     },
     {
       name: 'a trailer with a bare LF is refused',
@@ -164,6 +182,7 @@ export const chunks: Theme = {
       sent: `${askOn('POST /', CHUNKED)}4\r\nbody\r\n0\r\nX-Sum: 6\nX-B: 1\r\n\r\n`,
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: LF, haproxy: LF },
     },
   ],
 }

@@ -16,6 +16,7 @@ import {
   until,
   write,
 } from '../case.ts'
+import { NOT_BEHIND_REFUSED, ONE_AT_A_TIME, ONE_TRY, PROXY_CONNECTION } from '../reasons.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
 const OK_1_0 = `${keeping('200 OK', 'Date: then', 'Content-Length: 2')}ok`
@@ -71,6 +72,7 @@ export const connections: Theme = {
       answer: OK_KEEPING,
       kept: true,
       upstream: seen('GET /'),
+      differs: { nginx: 'it looks for the letters of close anywhere in the header; the token is another' },
     },
     {
       name: 'HTTP/1.0 ends after the answer',
@@ -102,6 +104,7 @@ export const connections: Theme = {
       answer: OK_1_0,
       kept: true,
       upstream: seen('GET /'),
+      differs: { nginx: PROXY_CONNECTION, haproxy: PROXY_CONNECTION },
     },
     {
       name: 'pipelined requests are answered in order',
@@ -121,6 +124,7 @@ export const connections: Theme = {
       ],
       answer: `${keeping('200 OK', 'Date: then', 'Content-Length: 9')}part`,
       upstream: [seen('GET /1'), seen('GET /2')],
+      differs: { nginx: ONE_AT_A_TIME, haproxy: ONE_AT_A_TIME },
     },
     {
       name: 'a pipelined request that may change something waits for those before it',
@@ -168,6 +172,7 @@ export const connections: Theme = {
       sent: askOn('GET http://other.localhost/') + HIDDEN,
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: NOT_BEHIND_REFUSED },
     },
     {
       name: 'an upgrade behind a refused request does not reach the app',
@@ -176,6 +181,7 @@ export const connections: Theme = {
         askOn('GET http://other.localhost/') + askOn('GET /', 'Connection: Upgrade', 'Upgrade: websocket'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: NOT_BEHIND_REFUSED },
     },
     {
       name: 'a request behind one to an unknown host goes to its app',
@@ -199,12 +205,16 @@ export const connections: Theme = {
       upstream: [`${seenWith('content-length: 2', 'POST /')}xx`, seen('GET /')],
     },
     {
-      name: 'a visitor who ends has left: the request ends at the app too',
+      name: 'a visitor who ends has left: the answer ends here, and the request at the app',
       rfc: '9112 9.5',
-      sent: [write(askOn('GET /')), 'end'],
-      app: [until('\r\n\r\n'), 'ended'],
-      answer: '',
-      upstream: { atMost: seen('GET /') },
+      sent: [write(askOn('GET /')), until('part'), 'end'],
+      app: [
+        until('\r\n\r\n'),
+        write(`${head('HTTP/1.1 200 OK', 'Date: then', 'Content-Length: 9')}part`),
+        'ended',
+      ],
+      answer: `${keeping('200 OK', 'Date: then', 'Content-Length: 9')}part`,
+      upstream: seen('GET /'),
     },
     {
       name: 'an answer before the body’s end arrives, and the connection stays good when the body ends',
@@ -214,6 +224,10 @@ export const connections: Theme = {
       answer: `${keeping('413 Payload Too Large', 'Date: then', 'Content-Length: 2')}no`,
       kept: true,
       upstream: `${seenWith('content-length: 8', 'POST /')}half`,
+      differs: {
+        nginx: 'it ends the connection after an early answer; here the rest of a short body is waited for',
+        haproxy: 'it passes the rest of the body on to the app, which has answered already',
+      },
     },
     {
       name: 'an answer with close at the app leaves the visitor’s connection alone',
@@ -244,6 +258,7 @@ export const connections: Theme = {
       app: [until('\r\n\r\n'), 'reset'],
       answer: refused(502, 'app_broken_answer'),
       upstream: [seen('GET /'), seen('GET /')],
+      differs: { nginx: ONE_TRY, haproxy: ONE_TRY },
     },
     {
       name: 'a request that an app breaks off unanswered is not sent once more, where that may do harm',

@@ -1,5 +1,6 @@
 import type { Theme } from '../case.ts'
 import { ask, askOn, head, OK_CLOSING, OK_KEEPING, seen, UNREADABLE } from '../case.ts'
+import { CONTROL, FOLD, LF } from '../reasons.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
 
@@ -13,6 +14,7 @@ export const headerLines: Theme = {
       sent: 'GET / HTTP/1.1\nHost: app.localhost\nConnection: close\n\n',
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: LF, haproxy: LF },
     },
     {
       name: 'a bare LF that ends one header is refused',
@@ -20,6 +22,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A: 1\nX-B: 2'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: LF, haproxy: LF },
     },
     {
       name: 'a head that ends with a bare LF is refused',
@@ -27,6 +30,7 @@ export const headerLines: Theme = {
       sent: `GET / HTTP/1.1\r\nHost: app.localhost\r\n\n${HIDDEN}`,
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: LF, haproxy: LF },
     },
     {
       name: 'a bare CR in a value is refused',
@@ -55,6 +59,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A: 1\r\n 2'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { haproxy: FOLD },
     },
     {
       name: 'a line folded with a tab is refused',
@@ -62,6 +67,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A: 1\r\n\t2'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { haproxy: FOLD },
     },
     {
       name: 'a space before the first header is refused',
@@ -90,6 +96,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: 'it drops the line; whoever does not may take it for the end of the head' },
     },
     {
       name: 'a header without a name is refused',
@@ -104,6 +111,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X(A): 1'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: 'it drops the header; to refuse it tells whoever sent it' },
     },
     {
       name: 'a name with bytes beyond ASCII is refused',
@@ -111,6 +119,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-\xc3\xa4: 1'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: 'it drops the header; to refuse it tells whoever sent it' },
     },
     {
       name: 'a name with a NUL is refused',
@@ -125,6 +134,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A: a\0b'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { haproxy: CONTROL },
     },
     {
       name: 'a value with another control character is refused',
@@ -132,6 +142,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A: a\x01b'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: CONTROL, haproxy: CONTROL },
     },
     {
       name: 'a value with a DEL is refused',
@@ -139,6 +150,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A: a\x7fb'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: CONTROL, haproxy: CONTROL },
     },
     {
       name: 'a value with bytes beyond ASCII goes through as it came',

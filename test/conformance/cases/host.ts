@@ -1,5 +1,6 @@
 import type { Theme } from '../case.ts'
 import { BAD_REQUEST, head, OK_CLOSING, refused, seenFor } from '../case.ts'
+import { PORT } from '../reasons.ts'
 
 const UNKNOWN = refused(404, 'unknown_host')
 
@@ -24,6 +25,9 @@ export const host: Theme = {
       sent: withHosts('Host: app.localhost.'),
       answer: OK_CLOSING,
       upstream: seenFor('app.localhost.', 'GET /'),
+      differs: {
+        haproxy: 'the rule it was given compares the name without the dot; a name with it is the same host',
+      },
     },
     { name: 'none is refused', rfc: '9112 3.2', sent: withHosts(), answer: BAD_REQUEST, upstream: '' },
     {
@@ -53,6 +57,7 @@ export const host: Theme = {
       sent: withHosts('Host: app.localhost', 'host: app.localhost'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { haproxy: 'it makes equal Host headers one; RFC 9112 asks for 400' },
     },
     {
       name: 'two of which one is empty are refused',
@@ -81,6 +86,7 @@ export const host: Theme = {
       sent: withHosts('Host: app.localhost, other.localhost'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { haproxy: 'it routes by the first name of a list; RFC 9112 asks for 400' },
     },
     {
       name: 'one with userinfo is refused',
@@ -109,6 +115,7 @@ export const host: Theme = {
       sent: withHosts('Host: app.localhost:evil'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: PORT, haproxy: PORT },
     },
     {
       name: 'one whose port hides another host is refused',
@@ -116,6 +123,7 @@ export const host: Theme = {
       sent: withHosts('Host: app.localhost:@evil.test'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: PORT, haproxy: PORT },
     },
     {
       name: 'a port of nothing is no port',

@@ -13,6 +13,7 @@ import {
   until,
   write,
 } from '../case.ts'
+import { EXPECTATION, UNASKED_100 } from '../reasons.ts'
 
 const PUT = ['PUT /', 'Expect: 100-continue', 'Content-Length: 4'] as const
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
@@ -66,6 +67,7 @@ export const information: Theme = {
       app: [until('\r\n\r\n'), write(CONTINUE + CONTINUE), until('body'), write(OK)],
       answer: [CONTINUE, CONTINUE, OK_CLOSING],
       upstream: `${SEEN}body`,
+      differs: { nginx: 'it asks for the body itself, and takes the app’s 100 for the answer' },
     },
     {
       name: 'a 100 that nobody expects is taken for a broken answer',
@@ -74,6 +76,10 @@ export const information: Theme = {
       app: CONTINUE + OK,
       answer: BROKEN_ANSWER,
       upstream: seen('GET /'),
+      differs: {
+        nginx: 'it takes the 100 for the answer and the answer for its body; here it is a fault of the app',
+        haproxy: UNASKED_100,
+      },
     },
     {
       name: 'an expectation without a body is passed on, and the app decides',
@@ -96,6 +102,7 @@ export const information: Theme = {
       sent: ask('GET /', 'Expect: wonders'),
       answer: `${head('HTTP/1.1 417 Expectation Failed', 'Date: <now>', 'Connection: close', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
       upstream: '',
+      differs: { nginx: EXPECTATION, haproxy: EXPECTATION },
     },
     {
       name: 'an expectation in HTTP/1.0 is none',
@@ -120,6 +127,9 @@ export const information: Theme = {
       answer: [HINTS, HINTS, OK_KEEPING],
       kept: true,
       upstream: seen('GET /'),
+      differs: {
+        nginx: 'it takes the 103 for the answer, and ends the connection behind what it takes for its body',
+      },
     },
     {
       name: 'hop-by-hop headers of early hints end here',

@@ -1,5 +1,6 @@
 import type { Theme } from '../case.ts'
 import { ask, askOn, OK_CLOSING, refused, seen } from '../case.ts'
+import { FEW_HEADERS } from '../reasons.ts'
 
 const many = Array.from({ length: 1_500 }, (_, index) => `a: ${index % 10}`)
 
@@ -13,6 +14,7 @@ export const limits: Theme = {
       sent: ask('GET /', `X-A: ${'a'.repeat(16_000)}`),
       answer: OK_CLOSING,
       upstream: seen('GET /', `X-A: ${'a'.repeat(16_000)}`),
+      differs: { haproxy: FEW_HEADERS },
     },
     {
       name: 'a header over 16 KiB is refused',
@@ -27,6 +29,7 @@ export const limits: Theme = {
       sent: ask('GET /', ...Array.from({ length: 17 }, () => `X-A: ${'a'.repeat(1_000)}`)),
       answer: refused(431),
       upstream: '',
+      differs: { nginx: FEW_HEADERS },
     },
     {
       name: 'more headers than most servers count go through',
@@ -34,6 +37,7 @@ export const limits: Theme = {
       sent: ask('GET /', ...many),
       answer: OK_CLOSING,
       upstream: seen('GET /', ...many),
+      differs: { nginx: FEW_HEADERS, haproxy: FEW_HEADERS },
     },
     {
       name: 'a target of 8,000 bytes goes through',

@@ -1,5 +1,6 @@
 import type { Theme } from '../case.ts'
 import { ask, BAD_REQUEST, head, OK_CLOSING, refused, seen, seenWith, UNREADABLE } from '../case.ts'
+import { FRAGMENT, METHODS, MINOR, SCHEME, VERSION_09, VERSION_400 } from '../reasons.ts'
 
 const OTHER_VERSION = refused(505, 'unknown_version')
 
@@ -20,6 +21,10 @@ export const target: Theme = {
       sent: ask('GET /../..//%2e%2e/%00/./x'),
       answer: OK_CLOSING,
       upstream: seen('GET /../..//%2e%2e/%00/./x'),
+      differs: {
+        nginx:
+          'it resolves the path itself and refuses one that leads above the root; here that is the app’s',
+      },
     },
     {
       name: 'an empty query keeps its question mark',
@@ -48,6 +53,7 @@ export const target: Theme = {
       sent: ask('GET http://app.localhost?y'),
       answer: OK_CLOSING,
       upstream: seen('GET /?y'),
+      differs: { haproxy: 'it refuses a query right behind the authority, which RFC 3986 allows' },
     },
     {
       name: 'absolute-form of another host than Host names is refused',
@@ -69,6 +75,7 @@ export const target: Theme = {
       sent: ask('GET ftp://app.localhost/x'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: SCHEME, haproxy: SCHEME },
     },
     {
       name: 'OPTIONS * is about the server, and answered by it',
@@ -84,6 +91,10 @@ export const target: Theme = {
         'Connection: close',
       )}This server is up.\n`,
       upstream: '',
+      differs: {
+        nginx: 'it does not know the asterisk and answers 400',
+        haproxy: 'it asks the app, which would have to be woken for a question about the server',
+      },
     },
     {
       name: 'a * for any other method is refused',
@@ -91,6 +102,7 @@ export const target: Theme = {
       sent: ask('GET *'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { haproxy: 'it passes the asterisk on; RFC 9112 has it for OPTIONS only' },
     },
     {
       name: 'CONNECT is refused, and what follows it not read',
@@ -98,6 +110,10 @@ export const target: Theme = {
       sent: `${head('CONNECT app.localhost:80 HTTP/1.1', 'Host: app.localhost:80')}GET /secret HTTP/1.1\r\n\r\n`,
       answer: refused(405),
       upstream: '',
+      differs: {
+        haproxy:
+          'it passes CONNECT on and makes a tunnel; a web server in front of apps is no proxy for others',
+      },
     },
     {
       name: 'authority-form for any other method is refused',
@@ -119,6 +135,7 @@ export const target: Theme = {
       sent: ask('GET /a#b'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: FRAGMENT },
     },
     {
       name: 'a fragment after absolute-form is refused',
@@ -126,6 +143,7 @@ export const target: Theme = {
       sent: ask('GET http://app.localhost/a#b'),
       answer: BAD_REQUEST,
       upstream: '',
+      differs: { nginx: FRAGMENT },
     },
     {
       name: 'a target with bytes beyond ASCII is refused',
@@ -133,6 +151,9 @@ export const target: Theme = {
       sent: ask('GET /\xc3\xa9'),
       answer: UNREADABLE,
       upstream: '',
+      differs: {
+        nginx: 'it passes them on; RFC 3986 has no such bytes, and each server reads them otherwise',
+      },
     },
     {
       name: 'a target with a NUL is refused',
@@ -168,6 +189,7 @@ export const target: Theme = {
       sent: head('GET / HTTP/1.1 ', 'Host: app.localhost', 'Connection: close'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: 'it passes over spaces there; the grammar has none' },
     },
     {
       name: 'a space before the method is refused',
@@ -189,6 +211,7 @@ export const target: Theme = {
       sent: ask('FROB /'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: METHODS, haproxy: METHODS },
     },
     {
       name: 'a method in lower case is another method, and refused',
@@ -196,6 +219,7 @@ export const target: Theme = {
       sent: ask('get /'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { haproxy: METHODS },
     },
     {
       name: 'a method that is no token is refused',
@@ -217,6 +241,10 @@ export const target: Theme = {
       sent: ask('TRACE /'),
       answer: OK_CLOSING,
       upstream: seen('TRACE /'),
+      differs: {
+        nginx:
+          'it refuses TRACE, which once showed cookies to scripts; browsers send none, and apps decide here',
+      },
     },
     {
       name: 'HTTP/0.9 is refused',
@@ -224,6 +252,7 @@ export const target: Theme = {
       sent: 'GET /\r\n\r\n',
       answer: OTHER_VERSION,
       upstream: '',
+      differs: { nginx: VERSION_09, haproxy: VERSION_400 },
     },
     {
       name: 'HTTP/0.9 with headers, as of no version at all, is refused',
@@ -231,6 +260,7 @@ export const target: Theme = {
       sent: head('GET /', 'Host: app.localhost'),
       answer: OTHER_VERSION,
       upstream: '',
+      differs: { nginx: VERSION_09, haproxy: VERSION_400 },
     },
     {
       name: 'HTTP/1.2 is refused',
@@ -238,6 +268,7 @@ export const target: Theme = {
       sent: head('GET / HTTP/1.2', 'Host: app.localhost', 'Connection: close'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: MINOR, haproxy: MINOR },
     },
     {
       name: 'HTTP/2.0 as a version is refused',
@@ -245,6 +276,7 @@ export const target: Theme = {
       sent: head('GET / HTTP/2.0', 'Host: app.localhost'),
       answer: OTHER_VERSION,
       upstream: '',
+      differs: { haproxy: 'it takes 2.0 in a request line for 1.1; HTTP/2 has no request lines' },
     },
     {
       name: 'the preface of HTTP/2 is refused',
@@ -252,6 +284,7 @@ export const target: Theme = {
       sent: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0',
       answer: UNREADABLE,
       upstream: '',
+      differs: { haproxy: 'it speaks HTTP/2 to who begins so; Dormice does not, and says so in HTTP/1.1' },
     },
     {
       name: 'a version in lower case is refused',
@@ -266,6 +299,7 @@ export const target: Theme = {
       sent: head('GET / HTTP/1.10', 'Host: app.localhost', 'Connection: close'),
       answer: UNREADABLE,
       upstream: '',
+      differs: { nginx: MINOR },
     },
     {
       name: 'what is no HTTP at all is refused',

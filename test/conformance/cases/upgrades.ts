@@ -1,10 +1,17 @@
 import type { Theme } from '../case.ts'
 import { ask, askOn, head, OK, OK_CLOSING, seen, seenWith, until, write } from '../case.ts'
+import { NOT_BEHIND_UPGRADE } from '../reasons.ts'
 
-const WEBSOCKET = ['Connection: Upgrade', 'Upgrade: websocket'] as const
-const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+const KEY = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='] as const
+const WEBSOCKET = ['Connection: Upgrade', 'Upgrade: websocket', ...KEY] as const
+const SWITCHING = head(
+  'HTTP/1.1 101 Switching Protocols',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
+)
 
-const SEEN = `${seen('GET /')
+const SEEN = `${seen('GET /', ...KEY)
   .replace('host: ', 'Host: ')
   .replace('connection: keep-alive\r\n', '')
   .slice(0, -2)}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
@@ -36,6 +43,7 @@ export const upgrades: Theme = {
       app: [until('\r\n\r\n'), write(OK)],
       answer: OK_CLOSING,
       upstream: SEEN,
+      differs: { nginx: NOT_BEHIND_UPGRADE, haproxy: NOT_BEHIND_UPGRADE },
     },
     {
       name: 'h2c is not passed on, and nothing behind the request is read',
@@ -45,13 +53,14 @@ export const upgrades: Theme = {
         ask('GET /hidden'),
       answer: OK_CLOSING,
       upstream: seen('GET /'),
+      differs: { nginx: NOT_BEHIND_UPGRADE, haproxy: NOT_BEHIND_UPGRADE },
     },
     {
       name: 'h2c in a list is not passed on either',
       rfc: '9113 3.1',
-      sent: ask('GET /', 'Connection: Upgrade', 'Upgrade: websocket, H2C'),
+      sent: ask('GET /', 'Connection: Upgrade', 'Upgrade: websocket, H2C', ...KEY),
       answer: OK_CLOSING,
-      upstream: seen('GET /'),
+      upstream: seen('GET /', ...KEY),
     },
     {
       name: 'Upgrade that Connection does not list is not passed on',
@@ -65,21 +74,22 @@ export const upgrades: Theme = {
       rfc: '9110 7.8',
       sent: `${askOn('GET /', ...WEBSOCKET, 'Content-Length: 4')}body${ask('GET /hidden')}`,
       answer: OK_CLOSING,
-      upstream: `${seenWith('content-length: 4', 'GET /')}body`,
+      upstream: `${seenWith('content-length: 4', 'GET /', ...KEY)}body`,
+      differs: { nginx: NOT_BEHIND_UPGRADE, haproxy: NOT_BEHIND_UPGRADE },
     },
     {
       name: 'a POST is not upgraded',
       rfc: '9110 7.8',
       sent: ask('POST /', ...WEBSOCKET),
       answer: OK_CLOSING,
-      upstream: seenWith('content-length: 0', 'POST /'),
+      upstream: seenWith('content-length: 0', 'POST /', ...KEY),
     },
     {
       name: 'HTTP/1.0 is not upgraded',
       rfc: '9110 7.8',
       sent: head('GET / HTTP/1.0', 'Host: app.localhost', ...WEBSOCKET),
       answer: OK_CLOSING,
-      upstream: seen('GET /'),
+      upstream: seen('GET /', ...KEY),
     },
     {
       name: 'another protocol than was asked for is between the two',
