@@ -20,7 +20,7 @@ import { PooledExchange } from './proxy.ts'
 import type { Running } from './roster.ts'
 import { Roster } from './roster.ts'
 import { originForm } from './target.ts'
-import { answerUnreadable } from './unreadable.ts'
+import { afterAll, answerUnreadable } from './unreadable.ts'
 import { losesBytes, mayUpgrade, UpgradeExchange } from './upgrade.ts'
 
 export type EdgeOptions = {
@@ -138,7 +138,10 @@ export function createEdge({
     exchange.start()
   }
 
-  /** Forwards a pipelined request: at once where it and all before it are safe, else after them (RFC 9112, 9.3.2). */
+  /**
+   * Forwards a pipelined request: at once where it and all before it are safe, else after them (RFC 9112,
+   * 9.3.2).
+   */
   function forwardInTurn(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
     const before = unanswered(req.socket)
     if (isSafe(req.method) && before.every(other => isSafe(other.req.method))) {
@@ -150,14 +153,12 @@ export function createEdge({
     running.add(waiting)
     const left = () => context.ended(waiting)
     res.once('close', left)
-    let open = before.length
-    const next = () => {
-      if (--open > 0 || res.closed) return
+    afterAll(before, () => {
+      if (res.closed) return
       res.off('close', left)
       running.remove(waiting)
       forward(req, res, routed)
-    }
-    for (const other of before) other.once('close', next)
+    })
   }
 
   function answerAsControl(req: IncomingMessage, res: ServerResponse, path: string): void {
@@ -217,7 +218,9 @@ export function createEdge({
     if (server.listening) log.error('edge_failed', { error })
   })
   server.on('connect', (_, socket: Socket) => {
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    afterAll(unanswered(socket), () => {
+      socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    })
   })
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
@@ -312,7 +315,10 @@ const UNKNOWN_CODING: Answer = {
   text: 'The only transfer coding known here is chunked.',
 }
 
-/** Refuses a request that may be understood otherwise elsewhere; what follows it on its connection is passed over. */
+/**
+ * Refuses a request that may be understood otherwise elsewhere; what follows it on its connection is passed
+ * over.
+ */
 function refuse(answer: Answer): Route {
   return { to: 'edge', answer, distrust: true }
 }

@@ -35,8 +35,8 @@ export function isUnreachable(error: Error): boolean {
 }
 
 /**
- * Whether an answer's Transfer-Encoding, if any, is the one that Node undoes. Others are left on the body while the
- * header that names them ends here: the visitor could not read it.
+ * Whether an answer's Transfer-Encoding, if any, is the one that Node undoes. Others are left on the body
+ * while the header that names them ends here: the visitor could not read it.
  */
 export function isCodingKnown(coding: string | string[] | undefined): boolean {
   return coding === undefined || coding === 'chunked' || String(coding).toLowerCase() === 'chunked'

@@ -96,8 +96,8 @@ export function requestHeaders(req: IncomingMessage, forwarding: Forwarding): Ra
 }
 
 /**
- * `Content_Length`, which servers that make variables of headers take for the length (as Puma did, CVE-2024-45614),
- * and with it another end of the body than ours.
+ * `Content_Length`, which servers that make variables of headers take for the length (as Puma did,
+ * CVE-2024-45614), and with it another end of the body than ours.
  */
 function isFalseLength(name: string): boolean {
   return name.length === 14 && name.charCodeAt(7) === UNDERSCORE && isName(name, 'content-length')
@@ -146,7 +146,10 @@ export function responseHeaders(raw: readonly (Buffer | string)[], rules: Respon
   return out
 }
 
-/** The trailers that an app gets, which must not tell it what headers may not: some servers take them for headers. */
+/**
+ * The trailers that an app gets, which must not tell it what headers may not: some servers take them for
+ * headers.
+ */
 export function requestTrailers(raw: readonly string[]): [string, string][] {
   return trailerPairs(raw).filter(([name]) => !notForApp(name) && !hasPrefix(name, 'x-forwarded-'))
 }

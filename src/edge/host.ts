@@ -2,8 +2,8 @@
  * The label a Host header names below the domain, lower case: `notes` for `Notes.example.com:8080` where the
  * domain is `example.com`. The empty string is the domain itself; undefined is a host elsewhere. The port and
  * one trailing dot are ignored, but what stands in the port's place must be one: an app that makes links of
- * `app.example.com:@evil.test` would send its visitors there. The label is not checked to be an app's name: a lookup
- * decides that.
+ * `app.example.com:@evil.test` would send its visitors there. The label is not checked to be an app's name: a
+ * lookup decides that.
  * @param domain lower case, without port or trailing dot
  */
 export function parseHost(host: string, domain: string): string | undefined {
@@ -24,8 +24,8 @@ export function parseHost(host: string, domain: string): string | undefined {
 }
 
 /**
- * Whether a Host header is one at all (RFC 9112, 3.2): a name or an address, and a port if any. Names are held to
- * what names on the Internet are made of.
+ * Whether a Host header is one at all (RFC 9112, 3.2): a name or an address, and a port if any. Names are
+ * held to what names on the Internet are made of.
  */
 export function isHost(host: string): boolean {
   return /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host)

@@ -6,9 +6,9 @@ import type { Duplex } from 'node:stream'
 const unreadable = new WeakSet<Duplex>()
 
 /**
- * Answers what Node's parser cannot read, and ends its connection. Node's own way is to do so at once, and the
- * refusal of one request would arrive as the answer to the one before it, or cut that off: requests that came whole
- * are answered first (RFC 9112, 9.3.2).
+ * Answers what Node's parser cannot read, and ends its connection. Node's own way is to do so at once, and
+ * the refusal of one request would arrive as the answer to the one before it, or cut that off: requests that
+ * came whole are answered first (RFC 9112, 9.3.2).
  * @param unanswered the requests of the connection that are not over; one of them may be what cannot be read
  */
 export function answerUnreadable(
@@ -28,12 +28,19 @@ export function answerUnreadable(
     if (socket.writable && !hasBegun) socket.write(refusal(error.code))
     socket.destroy()
   }
-  const whole = unanswered.filter(res => res.req.complete)
-  let left = whole.length
-  if (left === 0) refuse()
-  for (const res of whole) {
+  afterAll(
+    unanswered.filter(res => res.req.complete),
+    refuse,
+  )
+}
+
+/** Calls back once all of these are over: at once when there are none. */
+export function afterAll(answers: readonly ServerResponse[], over: () => void): void {
+  let left = answers.length
+  if (left === 0) over()
+  for (const res of answers) {
     res.once('close', () => {
-      if (--left === 0) refuse()
+      if (--left === 0) over()
     })
   }
 }

@@ -25,8 +25,9 @@ export function mayUpgrade(req: IncomingMessage): boolean {
 }
 
 /**
- * Whether Node, which stops reading behind a request that asks for another protocol, loses what came with it when it
- * is answered as an ordinary one: the connection cannot go on, for the next bytes may be from within a request.
+ * Whether Node, which stops reading behind a request that asks for another protocol, loses what came with it
+ * when it is answered as an ordinary one: the connection cannot go on, for the next bytes may be from within
+ * a request.
  */
 export function losesBytes(req: IncomingMessage): boolean {
   return /(^|,)\s*upgrade\s*(,|$)/i.test(req.headers.connection ?? '')

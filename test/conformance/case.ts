@@ -10,7 +10,9 @@ export type Step =
   /** Breaks the connection off. */
   | 'reset'
 
-/** An answer of the edge's own, by its status and the code in `X-Dormice-Error`; the connection ends after it. */
+/**
+ * An answer of the edge's own, by its status and the code in `X-Dormice-Error`; the connection ends after it.
+ */
 export type Refusal = { refused: number; code?: string }
 
 /** The app saw no more than this, cut off somewhere: how much depends on what happened first. */
@@ -27,18 +29,20 @@ export type Case = {
   /** The visitor's bytes. After them the visitor waits for the connection's end, or see `kept`. */
   sent: string | readonly Step[]
   /**
-   * All that the visitor receives, in order: exact bytes, where a date of now is `<now>`, and at the end possibly a
-   * refusal. Every text that comes before a refusal is exact.
+   * All that the visitor receives, in order: exact bytes, where a date of now is `<now>`, and at the end
+   * possibly a refusal. Every text that comes before a refusal is exact.
    */
   answer: string | Refusal | readonly (string | Refusal)[]
   /** The connection takes another request afterwards; else it ends. */
   kept?: true
   /**
-   * The exact bytes that the app saw, a text for each connection, in the order of their beginning; none when it is
-   * empty. A request id that the edge made up is `<id>`.
+   * The exact bytes that the app saw, a text for each connection, in the order of their beginning; none when
+   * it is empty. A request id that the edge made up is `<id>`.
    */
   upstream: string | readonly string[] | Part
-  /** What the app does: the answer to every request that is whole, or a script for each connection; else `OK`. */
+  /**
+   * What the app does: the answer to every request that is whole, or a script for each connection; else `OK`.
+   */
   app?: string | readonly Step[]
   /** Why Dormice does it otherwise than another proxy, where it does. */
   differs?: { readonly [P in Rival]?: string }
@@ -99,7 +103,10 @@ export function refused(status: number, code?: string): Refusal {
 export const BAD_REQUEST: Refusal = refused(400, 'bad_request')
 export const BROKEN_ANSWER: Refusal = refused(502, 'app_broken_answer')
 
-/** What the edge tells an app about a request, after the visitor's own headers. @param host the Host header */
+/**
+ * What the edge tells an app about a request, after the visitor's own headers.
+ * @param host the Host header
+ */
 function forwarding(host: string): string[] {
   return [
     'X-Forwarded-For: 127.0.0.1',

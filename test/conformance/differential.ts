@@ -13,9 +13,9 @@ import { type Observation, observe } from './observe.ts'
 import { Recorder } from './recorder.ts'
 
 const usage = `usage: npm run conformance [-- options]
-  sends every case of test/conformance/ to Dormice, nginx and HAProxy and shows where they differ in the classes of
-  the answers or in how many whole requests the app saw; ends with 1 when a difference has no reason, or a reason no
-  difference
+  sends every case of test/conformance/ to Dormice, nginx and HAProxy and shows where they differ in the
+  classes of the answers or in how many whole requests the app saw; ends with 1 when a difference has no
+  reason, or a reason no difference
   --only <text>  cases whose name holds this
   --json         one JSON object as the last line`
 
@@ -89,9 +89,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const faults = differences.filter(isFault)
   for (const line of renderDifferences(differences)) console.log(line)
-  console.log(
-    `\n${cases.length} cases, ${fronts.join(', ')}: ${differences.length} differences, ${faults.length} faults`,
-  )
+  console.log(`\n${cases.length} cases, ${fronts.join(', ')}`)
+  console.log(`${differences.length} differences, ${faults.length} faults`)
   if (json) console.log(JSON.stringify({ cases: cases.length, fronts, differences, faults: faults.length }))
   return faults.length === 0 ? 0 : 1
 }

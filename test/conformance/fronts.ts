@@ -14,7 +14,10 @@ import { silent } from '../../src/log.ts'
 /** Where a visitor connects to. */
 export type Address = { path: string } | { host: string; port: number }
 
-/** A proxy in front of a number of apps, each with an address of its own, so that none meets what another left. */
+/**
+ * A proxy in front of a number of apps, each with an address of its own, so that none meets what another
+ * left.
+ */
 export type Front = AsyncDisposable & { name: string; version: string; addresses: readonly Address[] }
 
 /** How long a proxy may take to start, ms. */

@@ -23,7 +23,7 @@ export const TWO_CODINGS =
   'it refuses any two Transfer-Encoding headers with 400; here the coding that is not known is named'
 export const QUIET = 'it ends the connection without a word; here a visitor who still listens learns why'
 export const EITHER =
-  'it lets chunks win over the length and drops that; RFC 9112 allows it and calls it what smuggling looks like'
+  'it lets chunks win over the length; RFC 9112 allows it, and says that it may be an attempt to smuggle'
 export const OLD_CHUNKS = 'it reads chunks in HTTP/1.0; RFC 9112 calls that framing faulty'
 export const SAME_LENGTHS =
   'it makes equal lengths one, as RFC 9112 allows; to refuse them leaves nothing to be read in two ways'

@@ -3,8 +3,8 @@ export type Reading = { requests: ReadRequest[]; rest: string }
 export type ReadRequest = { line: string; bytes: string }
 
 /**
- * Reads requests as an app would that follows RFC 9112 to the letter. Where framing could be understood otherwise
- * (a length and chunks, two lengths), everything from there on is rest.
+ * Reads requests as an app would that follows RFC 9112 to the letter. Where framing could be understood
+ * otherwise (a length and chunks, two lengths), everything from there on is rest.
  */
 export function readRequests(bytes: string): Reading {
   const requests: ReadRequest[] = []

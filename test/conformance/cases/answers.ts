@@ -96,8 +96,17 @@ export const answers: Theme = {
       name: 'trailers come with the chunks, without those that may not be trailers',
       rfc: '9110 6.5.1',
       sent: ask('GET /', 'TE: trailers'),
-      app: `${head('HTTP/1.1 200 OK', 'Date: then', 'Trailer: X-Sum', 'Transfer-Encoding: chunked')}2\r\nok\r\n0\r\nX-Sum: 6\r\nSet-Cookie: a=1\r\n\r\n`,
-      answer: `${head('HTTP/1.1 200 OK', 'Date: then', 'Trailer: X-Sum', 'Connection: close', 'Transfer-Encoding: chunked')}2\r\nok\r\n0\r\nX-Sum: 6\r\n\r\n`,
+      app:
+        head('HTTP/1.1 200 OK', 'Date: then', 'Trailer: X-Sum', 'Transfer-Encoding: chunked') +
+        head('2', 'ok', '0', 'X-Sum: 6', 'Set-Cookie: a=1'),
+      answer:
+        head(
+          'HTTP/1.1 200 OK',
+          'Date: then',
+          'Trailer: X-Sum',
+          'Connection: close',
+          'Transfer-Encoding: chunked',
+        ) + head('2', 'ok', '0', 'X-Sum: 6'),
       upstream: `${seen('GET /').slice(0, -2)}TE: trailers\r\n\r\n`,
     },
     {
@@ -109,8 +118,7 @@ export const answers: Theme = {
       kept: true,
       upstream: seen('GET /'),
       differs: {
-        haproxy:
-          'it lets its own connection end with the answer, whose end the visitor then cannot tell from a fault',
+        haproxy: 'it ends its connection with the answer, and the visitor cannot tell that end from a fault',
       },
     },
     {

@@ -1,5 +1,5 @@
 import type { Case, Theme } from '../case.ts'
-import { ask, askOn, OK_CLOSING, OK_KEEPING, refused, seen, seenWith, UNREADABLE } from '../case.ts'
+import { ask, askOn, head, OK_CLOSING, OK_KEEPING, refused, seen, seenWith, UNREADABLE } from '../case.ts'
 import { CHUNK_SPACE, LF, QUIET, TRAILERS } from '../reasons.ts'
 
 const CHUNKED = 'Transfer-Encoding: chunked'
@@ -80,7 +80,17 @@ export const chunks: Theme = {
     {
       name: 'trailers that may not be trailers do not reach the app',
       rfc: '9110 6.5.1',
-      sent: `${ask('POST /', 'Trailer: X-Sum', CHUNKED)}4\r\nbody\r\n0\r\nHost: evil.test\r\nX-Sum: 6\r\nX-Forwarded-For: 10.0.0.1\r\nContent_Length: 9\r\n\r\n`,
+      sent:
+        ask('POST /', 'Trailer: X-Sum', CHUNKED) +
+        head(
+          '4',
+          'body',
+          '0',
+          'Host: evil.test',
+          'X-Sum: 6',
+          'X-Forwarded-For: 10.0.0.1',
+          'Content_Length: 9',
+        ),
       answer: OK_CLOSING,
       upstream: `${SEEN_ALONE}4\r\nbody\r\n0\r\nX-Sum: 6\r\n\r\n`,
     },

@@ -198,6 +198,13 @@ export const connections: Theme = {
       upstream: seen('GET /'),
     },
     {
+      name: 'CONNECT behind a request is refused after the answer to that',
+      rfc: '9112 9.3.2',
+      sent: askOn('GET /') + head('CONNECT app.localhost:80 HTTP/1.1', 'Host: app.localhost:80'),
+      answer: [OK_KEEPING, refused(405)],
+      upstream: seen('GET /'),
+    },
+    {
       name: 'empty lines between requests are passed over',
       rfc: '9112 2.2',
       sent: `${askOn('POST /', 'Content-Length: 2')}xx\r\n\r\n${ask('GET /')}`,

@@ -1,6 +1,8 @@
 import type { Theme } from '../case.ts'
 import { ask, closing, head, OK_CLOSING, seen, seenWith } from '../case.ts'
 
+const RANGE = ['Content-Range: bytes 0-1/9', 'Content-Length: 2']
+
 /** Which headers belong to one connection, and what the edge tells apps. */
 export const forwarding: Theme = {
   title: 'forwarding',
@@ -127,8 +129,8 @@ export const forwarding: Theme = {
       name: 'ranges and conditions are the app’s to see',
       rfc: '9110 14.2',
       sent: ask('GET /', 'Range: bytes=0-1', 'If-None-Match: "x"'),
-      app: `${head('HTTP/1.1 206 Partial Content', 'Date: then', 'Content-Range: bytes 0-1/9', 'Content-Length: 2')}ok`,
-      answer: `${closing('206 Partial Content', 'Date: then', 'Content-Range: bytes 0-1/9', 'Content-Length: 2')}ok`,
+      app: `${head('HTTP/1.1 206 Partial Content', 'Date: then', ...RANGE)}ok`,
+      answer: `${closing('206 Partial Content', 'Date: then', ...RANGE)}ok`,
       upstream: seen('GET /', 'Range: bytes=0-1', 'If-None-Match: "x"'),
     },
     {

@@ -124,7 +124,15 @@ export const framing: Theme = {
     {
       name: 'chunks in a kept HTTP/1.0 are refused, and what follows is not read',
       rfc: '9112 6.1',
-      sent: `${head('POST / HTTP/1.0', 'Host: app.localhost', 'Connection: keep-alive', 'Transfer-Encoding: chunked')}0\r\n\r\n${HIDDEN}`,
+      sent:
+        head(
+          'POST / HTTP/1.0',
+          'Host: app.localhost',
+          'Connection: keep-alive',
+          'Transfer-Encoding: chunked',
+        ) +
+        head('0') +
+        HIDDEN,
       answer: BAD_REQUEST,
       upstream: '',
       differs: { haproxy: OLD_CHUNKS },
@@ -227,8 +235,7 @@ export const framing: Theme = {
         NONE,
         {
           nginx: CODING_501,
-          haproxy:
-            'it takes the tab for space, as RFC 9110 has it; the parser here refuses what few servers read alike',
+          haproxy: 'it takes the tab for space, as RFC 9110 has it; the parser here refuses it',
         },
       ],
     ]),

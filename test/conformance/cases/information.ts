@@ -100,14 +100,23 @@ export const information: Theme = {
       name: 'an expectation that nobody knows is refused',
       rfc: '9110 10.1.1',
       sent: ask('GET /', 'Expect: wonders'),
-      answer: `${head('HTTP/1.1 417 Expectation Failed', 'Date: <now>', 'Connection: close', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+      answer:
+        head(
+          'HTTP/1.1 417 Expectation Failed',
+          'Date: <now>',
+          'Connection: close',
+          'Transfer-Encoding: chunked',
+        ) + head('0'),
       upstream: '',
       differs: { nginx: EXPECTATION, haproxy: EXPECTATION },
     },
     {
       name: 'an expectation in HTTP/1.0 is none',
       rfc: '9110 10.1.1',
-      sent: `${head('PUT / HTTP/1.0', 'Host: app.localhost', 'Expect: 100-continue', 'Content-Length: 4')}body`,
+      sent: [
+        write(head('PUT / HTTP/1.0', 'Host: app.localhost', 'Expect: 100-continue', 'Content-Length: 4')),
+        write('body'),
+      ],
       answer: OK_CLOSING,
       upstream: `${seenWith('content-length: 4', 'PUT /')}body`,
     },
@@ -135,7 +144,8 @@ export const information: Theme = {
       name: 'hop-by-hop headers of early hints end here',
       rfc: '9110 7.6.1',
       sent: ask('GET /'),
-      app: `${head('HTTP/1.1 103 Early Hints', 'Connection: X-Hop', 'X-Hop: 1', 'Link: </a.css>; rel=preload')}${OK}`,
+      app:
+        head('HTTP/1.1 103 Early Hints', 'Connection: X-Hop', 'X-Hop: 1', 'Link: </a.css>; rel=preload') + OK,
       answer: [HINTS, OK_CLOSING],
       upstream: seen('GET /'),
     },

@@ -1,5 +1,5 @@
 import type { Theme } from '../case.ts'
-import { ask, askOn, OK_CLOSING, refused, seen } from '../case.ts'
+import { ask, askOn, OK_CLOSING, OK_KEEPING, refused, seen } from '../case.ts'
 import { FEW_HEADERS } from '../reasons.ts'
 
 const many = Array.from({ length: 1_500 }, (_, index) => `a: ${index % 10}`)
@@ -64,10 +64,7 @@ export const limits: Theme = {
       name: 'a header over 16 KiB behind a good request is refused after its answer',
       rfc: '9112 9.3.2',
       sent: askOn('GET /1') + askOn('GET /2', `X-A: ${'a'.repeat(17_000)}`),
-      answer: [
-        'HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\nConnection: keep-alive\r\nKeep-Alive: timeout=65\r\n\r\nok',
-        refused(431),
-      ],
+      answer: [OK_KEEPING, refused(431)],
       upstream: seen('GET /1'),
     },
   ],

@@ -107,7 +107,8 @@ export const target: Theme = {
     {
       name: 'CONNECT is refused, and what follows it not read',
       rfc: '9110 9.3.6',
-      sent: `${head('CONNECT app.localhost:80 HTTP/1.1', 'Host: app.localhost:80')}GET /secret HTTP/1.1\r\n\r\n`,
+      sent:
+        head('CONNECT app.localhost:80 HTTP/1.1', 'Host: app.localhost:80') + head('GET /secret HTTP/1.1'),
       answer: refused(405),
       upstream: '',
       differs: {
