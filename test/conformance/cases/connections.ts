@@ -203,6 +203,10 @@ export const connections: Theme = {
       sent: askOn('GET /') + head('CONNECT app.localhost:80 HTTP/1.1', 'Host: app.localhost:80'),
       answer: [OK_KEEPING, refused(405)],
       upstream: seen('GET /'),
+      differs: {
+        haproxy:
+          'it passes CONNECT on and makes a tunnel; a web server in front of apps is no proxy for others',
+      },
     },
     {
       name: 'empty lines between requests are passed over',
