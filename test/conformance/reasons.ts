@@ -11,7 +11,7 @@ export const VERSION_400 = 'it answers 400, where RFC 9110 has a status of its o
 export const VERSION_09 = 'it speaks HTTP/0.9 and answers with a page that has no head'
 export const SCHEME = 'it takes any scheme for http; who asks for ftp does not ask for this app'
 export const FRAGMENT =
-  'it cuts the fragment off; who does not would see another path, and no honest client sends one'
+  'it passes the fragment on in the path; a target has none, and no honest client sends one'
 export const METHODS =
   'it passes on any token for a method; the parser here knows a list, from GET to PROPFIND'
 export const PORT =
@@ -32,8 +32,10 @@ export const ANSWER_FRAMING =
 export const ANSWER_CODING =
   'it passes a body on that the visitor cannot read, for the coding is not said any more'
 export const NO_STATUS = 'it passes on what has no status of three digits from 100 on'
-export const TRAILERS =
+export const TRAILERS_DROPPED =
   'it drops all trailers without looking at them; these can only be an attempt to deceive'
+export const TRAILERS_PASSED = 'it passes them on, to apps that may take trailers for headers'
+export const NO_COLON = 'it makes the line a header of nothing; RFC 9112 knows no line without a colon'
 export const CHUNK_SPACE = 'it passes over space behind a chunk’s size; the grammar has none'
 export const EXPECTATION = 'it leaves an expectation that it does not know to the app, as RFC 9110 allows'
 export const UNASKED_100 =

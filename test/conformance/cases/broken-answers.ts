@@ -13,7 +13,16 @@ import {
   until,
   write,
 } from '../case.ts'
-import { ANSWER_CODING, ANSWER_FRAMING, CONTROL, FOLD, LF, NO_STATUS, SAME_LENGTHS } from '../reasons.ts'
+import {
+  ANSWER_CODING,
+  ANSWER_FRAMING,
+  CONTROL,
+  FOLD,
+  LF,
+  NO_COLON,
+  NO_STATUS,
+  SAME_LENGTHS,
+} from '../reasons.ts'
 
 const EVIL = 'HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 4\r\n\r\nevil'
 
@@ -161,7 +170,7 @@ export const brokenAnswers: Theme = {
         'a header without a colon',
         '9112 5',
         'HTTP/1.1 200 OK\r\nX-A\r\nContent-Length: 2\r\n\r\nok',
-        { nginx: 'it drops the line; whoever does not may take it for the end of the head' },
+        { nginx: NO_COLON },
       ],
       [
         'headers over 64 KiB',

@@ -1,6 +1,6 @@
 import type { Theme } from '../case.ts'
 import { ask, askOn, head, OK_CLOSING, OK_KEEPING, seen, UNREADABLE } from '../case.ts'
-import { CONTROL, FOLD, LF } from '../reasons.ts'
+import { CONTROL, FOLD, LF, NO_COLON } from '../reasons.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
 
@@ -96,7 +96,7 @@ export const headerLines: Theme = {
       sent: ask('GET /', 'X-A'),
       answer: UNREADABLE,
       upstream: '',
-      differs: { nginx: 'it drops the line; whoever does not may take it for the end of the head' },
+      differs: { nginx: NO_COLON },
     },
     {
       name: 'a header without a name is refused',

@@ -86,7 +86,7 @@ export const host: Theme = {
       sent: withHosts('Host: app.localhost, other.localhost'),
       answer: BAD_REQUEST,
       upstream: '',
-      differs: { haproxy: 'it routes by the first name of a list; RFC 9112 asks for 400' },
+      differs: { haproxy: 'it takes any name of a list for the host; RFC 9112 asks for 400' },
     },
     {
       name: 'one with userinfo is refused',
