@@ -5,7 +5,7 @@ import type { Next } from '../apps/next.ts'
 import { toSnapshot } from '../apps/sleep.ts'
 import { type Assembled, type DiffId, EngineUnavailable, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
-import type { App, Launch, Release, Snapshot, SnapshotReason } from '../store/records.ts'
+import type { App, Release, Snapshot, SnapshotReason } from '../store/records.ts'
 import { makeCarried, type Uploaded } from './carried-image.ts'
 import { copiedLayers, copyLayers, manifestOf, nextSnapshotImage } from './images.ts'
 import { baseOf } from './stack.ts'
@@ -144,7 +144,7 @@ export class Carrying implements AsyncDisposable {
   /** Commits a running container to be looked at; the image's tag, undefined when it has written nothing. */
   async #preview(app: string, container: string): Promise<string | undefined> {
     const { store, engine } = this.#context
-    const launch: Launch | undefined = store.launch(app)
+    const launch = store.launch(app)
     if (launch?.release.spec.state !== 'keep') return undefined
     const as = this.#named(launch.app, 'live', launch.release)
     return (await engine.commit(container, { ...as, live: true })) ? as.tag : undefined
