@@ -19,11 +19,16 @@ test('values are read as people write them', () => {
     DORMICE_DOMAIN: 'Apps.Example.com',
     DORMICE_MEMORY: '700m',
     DORMICE_SLEEP_AFTER: '90s',
+    DORMICE_TRUST: '127.0.0.1, fd00::/8',
   })
   assert.deepEqual(config.listen, { host: '::1', port: 80 })
   assert.equal(config.domain, 'apps.example.com')
   assert.equal(config.memory, 700 * 1024 ** 2)
   assert.equal(config.sleepAfter, 90_000)
+  assert.deepEqual(config.trust, [
+    { address: '127.0.0.1', prefix: 32, family: 'ipv4' },
+    { address: 'fd00::', prefix: 8, family: 'ipv6' },
+  ])
 })
 
 test('a wrong value is refused by one line that names the variable, the value and what is accepted', () => {
@@ -34,6 +39,7 @@ test('a wrong value is refused by one line that names the variable, the value an
     DORMICE_SLEEP_AFTER: '5',
     DORMICE_UPLOAD_MAX_ENTRIES: '0',
     DORMICE_BUILD_TIMEOUT: '30d',
+    DORMICE_TRUST: '10.0.0.0/99',
   }
   for (const [name, value] of Object.entries(wrong)) {
     assert.throws(

@@ -1,6 +1,7 @@
 import { existsSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { type Network, parseNetwork } from './networks.ts'
 import { parseDuration, parseSize } from './releases/manifest.ts'
 
 /** The host's settings: read once from the environment, frozen. Times in ms, sizes in bytes. */
@@ -11,6 +12,8 @@ export type Config = {
   listen: { host: string; port: number }
   /** Apps are `<app>.<domain>`. Lower case. */
   domain: string
+  /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
+  trust: readonly Network[]
   /** Budget for all instances together, bytes. */
   memory: number
   /** An app is asleep when no lease was out for this long, ms. */
@@ -63,6 +66,15 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       read(env, 'DORMICE_LISTEN', '127.0.0.1:8080', parseListen, 'host:port, e.g. "127.0.0.1:8080"'),
     ),
     domain: read(env, 'DORMICE_DOMAIN', 'localhost', parseDomain, 'a domain name, e.g. "apps.example.com"'),
+    trust: Object.freeze(
+      read(
+        env,
+        'DORMICE_TRUST',
+        'none',
+        parseNetworks,
+        '"none", or addresses and networks of proxies with commas between, e.g. "127.0.0.1,10.0.0.0/8,fd00::/8"',
+      ),
+    ),
     memory: read(
       env,
       'DORMICE_MEMORY',
@@ -168,6 +180,12 @@ function parseListen(text: string): Config['listen'] | undefined {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text)
   if (!match || Number(match[3]) > 65_535) return undefined
   return { host: match[1] || match[2] || '0.0.0.0', port: Number(match[3]) }
+}
+
+function parseNetworks(text: string): Network[] | undefined {
+  if (text === 'none') return []
+  const all = text.split(',').map(parseNetwork)
+  return all.every(network => network !== undefined) ? all : undefined
 }
 
 function parseDomain(text: string): string | undefined {

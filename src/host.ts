@@ -20,6 +20,7 @@ import { createEdge, type Edge } from './edge/edge.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
 import { LayerStore } from './layers/layer-store.ts'
 import { createLog, type Log } from './log.ts'
+import { Networks } from './networks.ts'
 import { packageRoot } from './paths.ts'
 import { messageOf } from './problem.ts'
 import type { Builder } from './releases/build.ts'
@@ -129,6 +130,7 @@ async function buildHost({
     resolve: app => apps.find(app),
     control: createApi({ context, apps, deployer, timeline, version }),
     domain: config.domain,
+    trust: config.trust.length === 0 ? undefined : new Networks(config.trust),
     log,
   })
 

@@ -3,6 +3,7 @@ import type { Log } from '../log.ts'
 import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 import type { Pools } from './pools.ts'
+import type { Proxies } from './proxies.ts'
 import type { Roster, Running } from './roster.ts'
 
 /** One request, when it is over. */
@@ -33,6 +34,8 @@ export type EdgeContext = {
   readonly limits: Limits
   readonly dialer: Dialer
   readonly pools: Pools
+  /** Undefined: nobody is in front, and every visitor is who connects. */
+  readonly proxies: Proxies | undefined
   /** Milliseconds that only grow. */
   readonly now: () => number
   readonly running: Roster

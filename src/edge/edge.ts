@@ -3,23 +3,24 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Leasable } from '../apps/lease.ts'
+import type { Networks } from '../networks.ts'
 import { expectsContinue, hasBody } from './body.ts'
+import { Connections } from './connections.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
 import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
-import type { Routed } from './exchange.ts'
 import { isSafe } from './failures.ts'
-import { countHosts } from './headers.ts'
-import { isHost, parseHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
-import type { Answer } from './pages.ts'
-import { badRequest, bareDomain, sendAnswer, unknownHost } from './pages.ts'
+import { sendAnswer } from './pages.ts'
 import { Pools } from './pools.ts'
+import { Proxies } from './proxies.ts'
 import { PooledExchange } from './proxy.ts'
 import type { Running } from './roster.ts'
 import { Roster } from './roster.ts'
-import { originForm } from './target.ts'
+import type { Routed } from './router.ts'
+import { createRouter } from './router.ts'
+import { Sites } from './site.ts'
 import { afterAll, answerUnreadable } from './unreadable.ts'
 import { losesBytes, mayUpgrade, UpgradeExchange } from './upgrade.ts'
 
@@ -32,6 +33,8 @@ export type EdgeOptions = {
   domain: string
   log: EdgeLog
   limits?: Partial<Limits>
+  /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
+  trust?: Networks | undefined
   /** Milliseconds that only grow. */
   clock?: { now(): number }
 }
@@ -49,12 +52,6 @@ export type Edge = AsyncDisposable & {
   close(options?: { drain?: number }): Promise<void>
 }
 
-/** Where a request goes. */
-type Route =
-  | { to: 'app'; routed: Routed }
-  | { to: 'control'; path: string }
-  | { to: 'edge'; answer: Answer; distrust?: boolean }
-
 /** Builds the edge; it accepts nothing before `listen`. */
 export function createEdge({
   resolve,
@@ -62,12 +59,12 @@ export function createEdge({
   domain,
   log,
   limits,
+  trust,
   clock = performance,
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
-  const sockets = new Set<Socket>()
-  /** Those on which a request was refused because it may be understood otherwise elsewhere. */
-  const distrusted = new Set<Socket>()
+  const connections = new Connections()
+  const route = createRouter({ sites: new Sites(resolve), domain })
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
   const running = new Roster(dialer)
@@ -76,6 +73,7 @@ export function createEdge({
     limits: bounds,
     dialer,
     pools: new Pools(dialer, bounds),
+    proxies: trust && new Proxies(trust),
     now: () => clock.now(),
     running,
     ended(request) {
@@ -88,34 +86,11 @@ export function createEdge({
     cutting: false,
   }
 
-  function route(req: IncomingMessage): Route {
-    const { headers, url = '' } = req
-    if (req.httpVersionMajor !== 1) return refuse(UNKNOWN_VERSION)
-    const host = headers.host
-    if (!host || countHosts(req.rawHeaders) !== 1) return refuse(ONE_HOST)
-    const coding = headers['transfer-encoding']
-    if (coding !== undefined) {
-      if (coding.toLowerCase() !== 'chunked') return refuse(UNKNOWN_CODING)
-      if (req.httpVersionMinor === 0) return refuse(NO_CHUNKS_YET)
-    }
-    if (url === '*' && req.method === 'OPTIONS') return { to: 'edge', answer: ALIVE }
-    const path = originForm(url, host)
-    if (path === undefined) return refuse(BAD_TARGET)
-    const label = parseHost(host, domain)
-    if (label === 'dormice') return { to: 'control', path }
-    if (label === '') return { to: 'edge', answer: bareDomain(host, domain) }
-    const target = label === undefined ? undefined : resolve(label)
-    if (label === undefined || target === undefined) {
-      return isHost(host) ? { to: 'edge', answer: unknownHost(host, domain) } : refuse(BAD_HOST)
-    }
-    return { to: 'app', routed: { app: label, target, path, host } }
-  }
-
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
-    if (distrusted.size > 0 && distrusted.has(req.socket)) return
+    if (connections.isDistrusted(req.socket)) return
     if (req.headers.upgrade !== undefined && losesBytes(req)) {
       res.shouldKeepAlive = false
-      distrusted.add(req.socket)
+      connections.distrust(req.socket)
     }
     const found = route(req)
     if (found.to === 'app') {
@@ -124,7 +99,7 @@ export function createEdge({
       else forward(req, res, found.routed)
     } else if (found.to === 'control') answerAsControl(req, res, found.path)
     else {
-      if (found.distrust) distrusted.add(req.socket)
+      if (found.distrust) connections.distrust(req.socket)
       sendAnswer(req, res, found.answer, context.draining || found.distrust === true)
     }
   }
@@ -173,7 +148,7 @@ export function createEdge({
   function onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     const found = route(req)
     // Behind a pipelined request that is not answered yet, the connection is not free to become something else.
-    if (found.to !== 'app' || distrusted.has(socket) || unanswered(socket).length > 0) {
+    if (found.to !== 'app' || connections.isDistrusted(socket) || unanswered(socket).length > 0) {
       socket.destroy()
       return
     }
@@ -211,7 +186,7 @@ export function createEdge({
   server.on('checkContinue', onControlContinue)
   server.on('upgrade', onUpgrade)
   server.on('clientError', (error, socket) => {
-    if (!distrusted.has(socket as Socket)) answerUnreadable(error, socket, unanswered(socket))
+    if (!connections.isDistrusted(socket)) answerUnreadable(error, socket, unanswered(socket))
   })
   server.on('error', error => {
     // One of `listen` is its caller's.
@@ -222,13 +197,7 @@ export function createEdge({
       socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     })
   })
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      distrusted.delete(socket)
-    })
-  })
+  server.on('connection', (socket: Socket) => connections.add(socket))
 
   /** An app decides itself whether it wants the body; for control, which does not, it is asked for at once. */
   function onControlContinue(req: IncomingMessage, res: ServerResponse): void {
@@ -241,7 +210,7 @@ export function createEdge({
     const busy = new Set<Socket | null>()
     for (const { res } of running.list()) busy.add(res.req.socket)
     for (const each of tunnels) busy.add(each.req.socket)
-    for (const socket of sockets) if (!busy.has(socket)) socket.destroySoon()
+    connections.closeIdle(busy)
   }
 
   let closing: Promise<void> | undefined
@@ -254,7 +223,7 @@ export function createEdge({
     for (const each of tunnels) each.end()
     const bound = setTimeout(() => {
       context.cutting = true
-      for (const socket of sockets) socket.destroy()
+      connections.destroy()
     }, drain)
     await closed
     // The server is closed before the last connection has told its answer so.
@@ -293,32 +262,4 @@ export function createEdge({
       return this.close()
     },
   }
-}
-
-/** The answer to `OPTIONS *`, which asks about the server and not about an app. */
-const ALIVE: Answer = { status: 200, text: 'This server is up.' }
-
-const UNKNOWN_VERSION: Answer = {
-  status: 505,
-  code: 'unknown_version',
-  text: 'The versions of HTTP known here are 1.1 and 1.0.',
-}
-const NO_CHUNKS_YET = badRequest('HTTP/1.0 has no Transfer-Encoding.')
-const BAD_HOST = badRequest('The Host header is not a host name with an optional port.')
-const ONE_HOST = badRequest('A request needs exactly one Host header.')
-const BAD_TARGET = badRequest(
-  'The request target is not a path, or names another host than the Host header does.',
-)
-const UNKNOWN_CODING: Answer = {
-  status: 501,
-  code: 'unknown_coding',
-  text: 'The only transfer coding known here is chunked.',
-}
-
-/**
- * Refuses a request that may be understood otherwise elsewhere; what follows it on its connection is passed
- * over.
- */
-function refuse(answer: Answer): Route {
-  return { to: 'edge', answer, distrust: true }
 }

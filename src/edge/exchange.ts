@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Leasable, Lease, WakeInfo } from '../apps/lease.ts'
+import type { Lease, WakeInfo } from '../apps/lease.ts'
 import { InstanceGone } from '../apps/lease.ts'
+import { plainAddress } from '../networks.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
 import { appStopping, isUnreachable, upstreamProblem } from './failures.ts'
@@ -9,15 +10,7 @@ import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
 import { answerTo, sendAnswer } from './pages.ts'
 import type { Running } from './roster.ts'
-
-/** A request as the router understood it. */
-export type Routed = {
-  app: string
-  target: Leasable
-  /** Origin-form path and query. */
-  path: string
-  host: string
-}
+import type { Routed } from './router.ts'
 
 /**
  * One request of an app from its arrival to the last byte of its answer: waits for the instance, holds the lease,
@@ -83,7 +76,7 @@ export abstract class Exchange implements Running {
       return
     }
     if (!(error instanceof Problem)) {
-      context.log.error('edge_request_failed', { app: this.routed.app, error: messageOf(error) })
+      context.log.error('edge_request_failed', { app: this.routed.site.app, error: messageOf(error) })
     }
     sendAnswer(this.req, res, answerTo(error), context.draining)
   }
@@ -101,7 +94,7 @@ export abstract class Exchange implements Running {
     if (this.#retried || this.settled || this.res.headersSent) return false
     this.#retried = true
     this.#release()
-    const looked = isUnreachable(error) ? this.routed.target.unreachable?.() : undefined
+    const looked = isUnreachable(error) ? this.routed.site.target.unreachable?.() : undefined
     if (looked) looked.then(this.#claim.bind(this), problem => this.fail(problem))
     else this.#claim()
     return true
@@ -135,15 +128,27 @@ export abstract class Exchange implements Running {
 
   /** The headers for the app. */
   protected headersForApp(): string[] {
-    const { req, routed } = this
+    const { req, routed, context } = this
     this.#requestId ||= requestId(req.headers['x-request-id'])
+    const peer = this.#peer
     return requestHeaders(req, {
       host: routed.host,
-      peer: req.socket.remoteAddress ?? 'unknown',
+      peer,
+      isProxied: context.proxies?.has(peer) === true,
       proto: 'encrypted' in req.socket ? 'https' : 'http',
       requestId: this.#requestId,
       wake: this.#wake,
     })
+  }
+
+  /** The address that the request comes from, as far as can be known. */
+  protected get visitor(): string {
+    const { req, context } = this
+    return context.proxies?.visitor(this.#peer, joined(req.headers['x-forwarded-for'])) ?? this.#peer
+  }
+
+  get #peer(): string {
+    return plainAddress(this.req.socket.remoteAddress ?? 'unknown')
   }
 
   /** How the head of this answer is to be forwarded. */
@@ -159,7 +164,7 @@ export abstract class Exchange implements Running {
 
   #claim(): void {
     if (this.settled) return
-    const { target } = this.routed
+    const { target } = this.routed.site
     try {
       const lease = target.lease()
       if (lease) this.#begin(lease)
@@ -173,7 +178,7 @@ export abstract class Exchange implements Running {
   #hold(): void {
     const leaving = new AbortController()
     this.#leaving = leaving
-    this.routed.target.acquire(leaving.signal).then(
+    this.routed.site.target.acquire(leaving.signal).then(
       lease => {
         if (this.settled) lease.release()
         else this.#begin(lease)
@@ -225,7 +230,7 @@ export abstract class Exchange implements Running {
     const { req, routed, context } = this
     const query = routed.path.indexOf('?')
     return {
-      app: routed.app,
+      app: routed.site.app,
       method: req.method ?? '',
       path: query === -1 ? routed.path : routed.path.slice(0, query),
       requestId: this.#requestId,
@@ -236,6 +241,10 @@ export abstract class Exchange implements Running {
       aborted: this.aborted,
     }
   }
+}
+
+function joined(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'object' ? header.join(',') : header
 }
 
 const PROCESS = randomBytes(6).toString('hex')

@@ -8,6 +8,7 @@ import { nameSet } from './names.ts'
 
 const forwarding: Forwarding = {
   host: 'app.localhost',
+  isProxied: false,
   peer: '203.0.113.9',
   proto: 'http',
   requestId: 'id-1',

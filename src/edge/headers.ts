@@ -32,6 +32,16 @@ const notForApp = nameSet(
   'x-request-id',
   'x-dormice-wake',
 )
+/** What only a proxy in front of this edge may tell an app about where a request comes from. */
+const byProxy = nameSet(
+  'forwarded',
+  'x-real-ip',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-server',
+)
 const notForVisitor = nameSet(...HOP_BY_HOP)
 /** A trailer may not say what had to be known before the body (RFC 9110, 6.5.1). */
 const notInTrailer = nameSet(
@@ -54,6 +64,8 @@ export type Forwarding = {
   host: string
   /** The peer's address. */
   peer: string
+  /** The peer is a proxy of ours: what it says of the request's origin stands, and is added to. */
+  isProxied: boolean
   proto: 'http' | 'https'
   requestId: string
   wake: WakeInfo | undefined
@@ -79,20 +91,36 @@ export function requestHeaders(req: IncomingMessage, forwarding: Forwarding): Ra
       out.push(name, raw[i + 1] as string)
   }
   out = withoutListed(out, req.headers.connection)
-  out.push(
-    'X-Forwarded-For',
-    forwarding.peer,
-    'X-Forwarded-Proto',
-    forwarding.proto,
-    'X-Forwarded-Host',
-    forwarding.host,
-    'X-Request-Id',
-    forwarding.requestId,
-  )
+  if (forwarding.isProxied) addOrigin(out, req, forwarding)
+  else {
+    out.push(
+      'X-Forwarded-For',
+      forwarding.peer,
+      'X-Forwarded-Proto',
+      forwarding.proto,
+      'X-Forwarded-Host',
+      forwarding.host,
+    )
+  }
+  out.push('X-Request-Id', forwarding.requestId)
   const te = req.headers.te
   if (te !== undefined && /(^|,)\s*trailers\s*(,|$)/i.test(String(te))) out.push('TE', 'trailers')
   if (forwarding.wake) out.push('X-Dormice-Wake', wakeHeader(forwarding.wake))
   return out
+}
+
+/** Passes on what a proxy of ours says of a request's origin, with itself added, and what it does not say. */
+function addOrigin(out: RawHeaders, req: IncomingMessage, { peer, proto, host }: Forwarding): void {
+  const { headers, rawHeaders: raw } = req
+  const before = headers['x-forwarded-for']
+  out.push('X-Forwarded-For', before === undefined ? peer : `${before}, ${peer}`)
+  if (headers['x-forwarded-proto'] === undefined) out.push('X-Forwarded-Proto', proto)
+  if (headers['x-forwarded-host'] === undefined) out.push('X-Forwarded-Host', host)
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string
+    // With an underscore it is the visitor's own: proxies pass on what they do not know.
+    if (byProxy(name) && !name.includes('_')) out.push(name, raw[i + 1] as string)
+  }
 }
 
 /**

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net'
 import { hasBody } from './body.ts'
 import type { EdgeContext } from './context.ts'
 import { DirectExchange } from './direct.ts'
-import type { Routed } from './exchange.ts'
 import type { RawHeaders } from './headers.ts'
 import { responseHeaders } from './headers.ts'
+import type { Routed } from './router.ts'
 import { tunnel } from './tunnel.ts'
 
 /**
