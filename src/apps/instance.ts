@@ -423,7 +423,8 @@ export class Instance implements Leasable, Keepable {
 
   /** Runs the order that cannot lose data; if it fails, the container stays and is looked for before the next step. */
   async #settle(container: string, reason: SnapshotReason): Promise<Asleep & { gone?: true }> {
-    const ranFor = this.#running ? performance.now() - this.#running.since : 0
+    const began = performance.now()
+    const ranFor = this.#running ? began - this.#running.since : 0
     try {
       const asleep = await fallAsleep(this.#context, this.name, container, reason, () =>
         this.#context.keeper.release(this.name),
@@ -435,6 +436,8 @@ export class Instance implements Leasable, Keepable {
         )
       this.#asleep()
       this.#failures.slept(ranFor)
+      const ms = Math.round(performance.now() - began)
+      this.#context.log.info('asleep', { app: this.name, reason, ms, snapshot: asleep.snapshot?.number })
       return asleep
     } catch (error) {
       const gone = await this.#engineSide.isGone(container)
@@ -479,6 +482,7 @@ export class Instance implements Leasable, Keepable {
     this.#lastUsed = this.#context.now()
     this.#running = { ...running, since: performance.now(), leases }
     this.#become('awake')
+    this.#context.log.info('awake', { app: this.name, ms: wakeInfo && Math.round(wakeInfo.ms) })
     // Its port answered, and it ended before this line was reached.
     const how = this.#context.deaths.get(running.container)
     if (how !== undefined) this.died(running.container, how)
