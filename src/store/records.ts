@@ -94,6 +94,22 @@ export type Snapshot = {
 /** An image of which every layer is in the data folder, and what it takes to make it again. */
 export type Copy = { manifest: ImageManifest; labels: Labels }
 
+/** How a domain was shown to be its app's; see `domains/verdict.ts`. */
+export type Proof = 'txt' | 'cname' | 'http'
+
+/** A custom domain of an app, and what is known of its twin, the name with or without `www.`. */
+export type Domain = {
+  /** Lower case, ASCII. */
+  domain: string
+  app: string
+  createdAt: number
+  /** Null until it was shown to be its app's. */
+  proof: Proof | null
+  verifiedAt: number | null
+  /** Null until the twin was shown to be the app's as well. */
+  twinProof: Proof | null
+}
+
 /** What the next wake of an app starts from. */
 export type Launch = {
   app: App

@@ -100,6 +100,23 @@ export const env = sqliteTable(
   table => [primaryKey({ columns: [table.app, table.key] })],
 )
 
+/** Custom domains. One belongs to one app. */
+export const domains = sqliteTable(
+  'domains',
+  {
+    /** Lower case, ASCII. */
+    domain: text().primaryKey(),
+    app: text().notNull(),
+    createdAt: integer('created_at').notNull(),
+    /** How it was shown to be its app's; null until it was. */
+    proof: text({ enum: ['txt', 'cname', 'http'] }),
+    verifiedAt: integer('verified_at'),
+    /** The same of its twin, the name with or without `www.`. */
+    twinProof: text('twin_proof', { enum: ['txt', 'cname', 'http'] }),
+  },
+  table => [index('domains_app').on(table.app)],
+)
+
 export const tokens = sqliteTable(
   'tokens',
   {

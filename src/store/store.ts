@@ -4,6 +4,7 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import type { DiffId } from '../engine/engine.ts'
 import type { AppSettings } from '../releases/manifest.ts'
 import { CopyIndex } from './copy-index.ts'
+import { DomainStore } from './domain-store.ts'
 import { and, asc, drizzle, eq, isNull } from './drizzle.ts'
 import { openDatabase } from './open.ts'
 import type { App, Copy, Launch, Release, ReleaseFiles, Snapshot } from './records.ts'
@@ -22,6 +23,8 @@ export class Store extends TimelineStore implements Disposable {
   readonly #index = new CopyIndex()
   /** Id of this data folder: labels everything it owns on the engine. 12 hex digits. */
   readonly hostId: string
+  /** Custom domains. */
+  readonly domains: DomainStore
 
   /**
    * Opens or creates the database file and the file `key` beside it, both 0600, and migrates the database.
@@ -35,6 +38,7 @@ export class Store extends TimelineStore implements Disposable {
     this.#database = database
     this.#db = db
     this.#secrets = secrets
+    this.domains = new DomainStore(db)
     this.#db
       .insert(meta)
       .values({ key: 'host', value: randomBytes(6).toString('hex') })
@@ -106,7 +110,7 @@ export class Store extends TimelineStore implements Disposable {
       .run()
   }
 
-  /** Forgets the app, its releases, snapshots and environment. */
+  /** Forgets the app, its releases, snapshots, environment and domains. */
   removeApp(name: string): void {
     this.#db.delete(apps).where(eq(apps.name, name)).run()
   }
