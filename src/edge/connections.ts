@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -5,6 +6,8 @@ import type { Duplex } from 'node:stream'
 export class Connections {
   readonly #open = new Set<Socket>()
   readonly #distrusted = new Set<Duplex>()
+  /** The answers that stand behind another on their connection: most connections never have one. */
+  readonly #behind = new Map<Duplex, Set<ServerResponse>>()
 
   add(socket: Socket): void {
     this.#open.add(socket)
@@ -21,6 +24,26 @@ export class Connections {
 
   isDistrusted(socket: Duplex): boolean {
     return this.#distrusted.size > 0 && this.#distrusted.has(socket)
+  }
+
+  /** Takes a pipelined request into its connection's line; resolves to those before it that are not over. */
+  standBehind({ socket }: IncomingMessage, res: ServerResponse): ServerResponse[] {
+    const before = this.unanswered(socket)
+    const line = this.#behind.get(socket) ?? new Set()
+    this.#behind.set(socket, line.add(res))
+    res.once('close', () => {
+      line.delete(res)
+      if (line.size === 0) this.#behind.delete(socket)
+    })
+    return before
+  }
+
+  /** The requests of a connection that are not over, first come first. */
+  unanswered(socket: Duplex): ServerResponse[] {
+    // Node's own mark of whose turn it is. To keep one here would cost every request something for the few that
+    // are pipelined, and to look through all that run would let one connection slow down the others.
+    const { _httpMessage: first } = socket as Duplex & { _httpMessage?: ServerResponse | null }
+    return [...new Set([...(first ? [first] : []), ...(this.#behind.get(socket) ?? [])])]
   }
 
   /** Closes those on which nothing is answered, once what was written is out. */

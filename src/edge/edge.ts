@@ -1,7 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { Leasable } from '../apps/lease.ts'
 import type { Networks } from '../networks.ts'
 import { expectsContinue, hasBody } from './body.ts'
@@ -64,7 +63,7 @@ export function createEdge({
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
   const connections = new Connections()
-  const route = createRouter({ sites: new Sites(resolve), domain })
+  const route = createRouter({ sites: new Sites(resolve), domain, targetBytes: bounds.targetBytes })
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
   const running = new Roster(dialer)
@@ -92,10 +91,15 @@ export function createEdge({
       res.shouldKeepAlive = false
       connections.distrust(req.socket)
     }
+    // Without a socket yet it stands behind another on its connection.
+    const before = res.socket === null ? connections.standBehind(req, res) : undefined
+    if (before && before.length >= bounds.pipelined - 1) {
+      res.shouldKeepAlive = false
+      connections.distrust(req.socket)
+    }
     const found = route(req)
     if (found.to === 'app') {
-      // Without a socket yet it stands behind another on its connection.
-      if (res.socket === null) forwardInTurn(req, res, found.routed)
+      if (before) forwardInTurn(req, res, found.routed, before)
       else forward(req, res, found.routed)
     } else if (found.to === 'control') answerAsControl(req, res, found.path)
     else {
@@ -117,13 +121,17 @@ export function createEdge({
    * Forwards a pipelined request: at once where it and all before it are safe, else after them (RFC 9112,
    * 9.3.2).
    */
-  function forwardInTurn(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
-    const before = unanswered(req.socket)
+  function forwardInTurn(
+    req: IncomingMessage,
+    res: ServerResponse,
+    routed: Routed,
+    before: readonly ServerResponse[],
+  ): void {
     if (isSafe(req.method) && before.every(other => isSafe(other.req.method))) {
       forward(req, res, routed)
       return
     }
-    // On the roster at once, so that those behind it wait for it as well.
+    // On the roster at once, so that a shutdown waits for it.
     const waiting: Running = { res, place: -1 }
     running.add(waiting)
     const left = () => context.ended(waiting)
@@ -148,7 +156,7 @@ export function createEdge({
   function onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     const found = route(req)
     // Behind a pipelined request that is not answered yet, the connection is not free to become something else.
-    if (found.to !== 'app' || connections.isDistrusted(socket) || unanswered(socket).length > 0) {
+    if (found.to !== 'app' || connections.isDistrusted(socket) || connections.unanswered(socket).length > 0) {
       socket.destroy()
       return
     }
@@ -156,11 +164,6 @@ export function createEdge({
     tunnels.add(exchange)
     socket.once('close', () => tunnels.delete(exchange))
     exchange.start()
-  }
-
-  /** The requests of a connection that are not over. */
-  function unanswered(socket: Duplex): ServerResponse[] {
-    return running.list().flatMap(({ res }) => (res.req.socket === socket ? res : []))
   }
 
   const server = createServer({
@@ -186,14 +189,14 @@ export function createEdge({
   server.on('checkContinue', onControlContinue)
   server.on('upgrade', onUpgrade)
   server.on('clientError', (error, socket) => {
-    if (!connections.isDistrusted(socket)) answerUnreadable(error, socket, unanswered(socket))
+    if (!connections.isDistrusted(socket)) answerUnreadable(error, socket, connections.unanswered(socket))
   })
   server.on('error', error => {
     // One of `listen` is its caller's.
     if (server.listening) log.error('edge_failed', { error })
   })
   server.on('connect', (_, socket: Socket) => {
-    afterAll(unanswered(socket), () => {
+    afterAll(connections.unanswered(socket), () => {
       socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     })
   })

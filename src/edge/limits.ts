@@ -1,7 +1,11 @@
 /** Bounds of the edge. Times in milliseconds, sizes in bytes. */
 export type Limits = {
-  /** A request's line and headers; more is answered 431. */
+  /** A request's target; more is answered 414. */
+  targetBytes: number
+  /** A request's line and headers; more is answered 431, or 414 where the target alone is the reason. */
   headerBytes: number
+  /** Requests of one connection that are not answered yet; with the last of them the connection ends. */
+  pipelined: number
   /** Until a request's headers are complete; then 408. Its body may take as long as it likes. */
   headersTimeout: number
   /** How long an idle visitor's connection is kept. */
@@ -19,7 +23,9 @@ export type Limits = {
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
+  targetBytes: 8 * 1024,
   headerBytes: 16 * 1024,
+  pipelined: 64,
   headersTimeout: 20_000,
   keepAlive: 65_000,
   connectTimeout: 10_000,

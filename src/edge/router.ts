@@ -21,11 +21,15 @@ export type Route =
   /** `distrust`: it may be understood otherwise elsewhere, and what follows it on its connection is passed over. */
   | { to: 'edge'; answer: Answer; distrust?: boolean }
 
-/** Where a request goes, by its Host, once it can be understood in just one way. @param domain lower case */
-export function createRouter({ sites, domain }: { sites: Sites; domain: string }) {
+/** @property domain lower case */
+export type RouterOptions = { sites: Sites; domain: string; targetBytes: number }
+
+/** Where a request goes, by its Host, once it can be understood in just one way. */
+export function createRouter({ sites, domain, targetBytes }: RouterOptions) {
   return (req: IncomingMessage): Route => {
     const { headers, url = '' } = req
     if (req.httpVersionMajor !== 1) return refuse(UNKNOWN_VERSION)
+    if (url.length > targetBytes) return refuse(TOO_LONG)
     const host = headers.host
     if (!host || countHosts(req.rawHeaders) !== 1) return refuse(ONE_HOST)
     const coding = headers['transfer-encoding']
@@ -54,6 +58,11 @@ const UNKNOWN_VERSION: Answer = {
   status: 505,
   code: 'unknown_version',
   text: 'The versions of HTTP known here are 1.1 and 1.0.',
+}
+const TOO_LONG: Answer = {
+  status: 414,
+  code: 'uri_too_long',
+  text: 'The address of this request is too long.',
 }
 const NO_CHUNKS_YET = badRequest('HTTP/1.0 has no Transfer-Encoding.')
 const BAD_HOST = badRequest('The Host header is not a host name with an optional port.')

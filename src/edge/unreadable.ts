@@ -2,6 +2,13 @@ import type { ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+/** What Node's parser says of it. */
+type Unreadable = NodeJS.ErrnoException & {
+  /** What had come in last, and how far it could be read. */
+  rawPacket?: Buffer
+  bytesParsed?: number
+}
+
 /** Connections on which something came that cannot be read. Whatever follows it there is not read either. */
 const unreadable = new WeakSet<Duplex>()
 
@@ -12,7 +19,7 @@ const unreadable = new WeakSet<Duplex>()
  * @param unanswered the requests of the connection that are not over; one of them may be what cannot be read
  */
 export function answerUnreadable(
-  error: NodeJS.ErrnoException,
+  error: Unreadable,
   socket: Duplex,
   unanswered: readonly ServerResponse[],
 ): void {
@@ -25,7 +32,7 @@ export function answerUnreadable(
   unreadable.add(socket)
   const refuse = () => {
     const hasBegun = unanswered.some(res => !res.req.complete && res.headersSent)
-    if (socket.writable && !hasBegun) socket.write(refusal(error.code))
+    if (socket.writable && !hasBegun) socket.write(refusal(error))
     socket.destroy()
   }
   afterAll(
@@ -45,8 +52,8 @@ export function afterAll(answers: readonly ServerResponse[], over: () => void): 
   }
 }
 
-function refusal(code: string | undefined): string {
-  const status = STATUSES[code ?? ''] ?? 400
+function refusal(error: Unreadable): string {
+  const status = isTargetTooLong(error) ? 414 : (STATUSES[error.code ?? ''] ?? 400)
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`
 }
 
@@ -54,4 +61,14 @@ const STATUSES: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   HPE_HEADER_OVERFLOW: 431,
+}
+
+/**
+ * Whether the request's target is already more than a whole head may be. The parser counts them together; of a
+ * target that came in pieces, only the last of which is at hand, it stays the head that is too large.
+ */
+function isTargetTooLong({ code, rawPacket, bytesParsed = 0 }: Unreadable): boolean {
+  if (code !== 'HPE_HEADER_OVERFLOW' || !rawPacket) return false
+  const line = rawPacket.toString('latin1', rawPacket.lastIndexOf('\n', bytesParsed - 1) + 1, bytesParsed)
+  return /^[A-Z-]+ \S+$/.test(line)
 }

@@ -50,3 +50,5 @@ export const NOT_BEHIND_UPGRADE =
 export const NOT_BEHIND_REFUSED =
   'it goes on with the connection; what stands behind a request that means two things is not trusted here'
 export const FEW_HEADERS = 'its limit on headers is another'
+export const LONG_TARGETS =
+  'it takes targets of up to 16 KiB; RFC 9112 asks for 8,000 bytes, and few apps take more than 8 KiB'

@@ -1,6 +1,6 @@
 import type { Theme } from '../case.ts'
 import { ask, askOn, OK_CLOSING, OK_KEEPING, refused, seen } from '../case.ts'
-import { FEW_HEADERS } from '../reasons.ts'
+import { FEW_HEADERS, LONG_TARGETS } from '../reasons.ts'
 
 const many = Array.from({ length: 1_500 }, (_, index) => `a: ${index % 10}`)
 
@@ -47,18 +47,34 @@ export const limits: Theme = {
       upstream: seen(`GET /${'a'.repeat(8_000)}`),
     },
     {
-      name: 'a target of nearly 16 KiB goes through',
-      rfc: '9112 3',
-      sent: ask(`GET /${'a'.repeat(15_000)}`),
-      answer: OK_CLOSING,
-      upstream: seen(`GET /${'a'.repeat(15_000)}`),
+      name: 'a target over 8 KiB is refused',
+      rfc: '9110 15.5.15',
+      sent: ask(`GET /${'a'.repeat(9_000)}`),
+      answer: refused(414, 'uri_too_long'),
+      upstream: '',
+      differs: { nginx: LONG_TARGETS, haproxy: LONG_TARGETS },
     },
     {
       name: 'a target over 16 KiB is refused',
       rfc: '9110 15.5.15',
       sent: ask(`GET /${'a'.repeat(17_000)}`),
-      answer: refused(431),
+      answer: refused(414),
       upstream: '',
+    },
+    {
+      name: 'what follows a request with a target over 8 KiB is not read',
+      rfc: '9112 9.6',
+      sent: askOn(`GET /${'a'.repeat(9_000)}`) + askOn('GET /2'),
+      answer: refused(414, 'uri_too_long'),
+      upstream: '',
+      differs: { nginx: LONG_TARGETS, haproxy: LONG_TARGETS },
+    },
+    {
+      name: 'a target over 16 KiB behind a good request is refused after its answer',
+      rfc: '9112 9.3.2',
+      sent: askOn('GET /1') + askOn(`GET /${'a'.repeat(17_000)}`),
+      answer: [OK_KEEPING, refused(414)],
+      upstream: seen('GET /1'),
     },
     {
       name: 'a header over 16 KiB behind a good request is refused after its answer',
