@@ -1,40 +1,33 @@
-// The edge in a process of its own, as the host runs it, for one app that is awake: `edge-process.ts <upstream port>`.
+// The edge in a process of its own, as the host runs it, with apps that are awake: `edge-process.ts <upstream port>`.
 // It prints the port that it listens on.
-import { setMaxListeners } from 'node:events'
 import { LRUCache } from 'lru-cache'
 import type { Leasable, Lease } from '../src/apps/lease.ts'
+import { Leases } from '../src/apps/leases.ts'
 import { createEdge } from '../src/edge/edge.ts'
 import { silent } from '../src/log.ts'
+import { addressOf, appCount, nameOf } from './many-apps.ts'
 
-const upstream = { host: '127.0.0.1', port: Number(process.argv[2]) }
+const port = Number(process.argv[2])
+/** As the keeper has them, by the order of their last use. */
+const recent = new LRUCache<string, true>({ max: appCount })
 
 /** An instance that is awake, with what a lease of the real one costs: counting, its place in the LRU, its idle time. */
 class Awake implements Leasable {
-  readonly #revoked = new AbortController()
-  readonly #recent = new LRUCache<string, true>({ max: 100 })
-  leases = 0
+  readonly #name: string
+  readonly #leases: Leases
   lastUsed = 0
 
-  constructor() {
-    setMaxListeners(0, this.#revoked.signal)
-    this.#recent.set('app', true)
+  constructor(name: string, upstream: { host: string; port: number }) {
+    this.#name = name
+    this.#leases = new Leases(upstream, undefined, () => {
+      this.lastUsed = Date.now()
+    })
+    recent.set(name, true)
   }
 
   lease(): Lease {
-    this.leases++
-    this.#recent.get('app')
-    let out = true
-    return {
-      upstream,
-      wake: undefined,
-      revoked: this.#revoked.signal,
-      release: () => {
-        if (!out) return
-        out = false
-        this.leases--
-        this.lastUsed = Date.now()
-      },
-    }
+    recent.get(this.#name)
+    return this.#leases.take()
   }
 
   async acquire(): Promise<Lease> {
@@ -42,7 +35,12 @@ class Awake implements Leasable {
   }
 }
 
-const apps = new Map([['app', new Awake()]])
+const apps = new Map(
+  Array.from({ length: appCount }, (_, app) => [
+    nameOf(app),
+    new Awake(nameOf(app), { host: addressOf(app), port }),
+  ]),
+)
 let records = 0
 const edge = createEdge({
   resolve: app => apps.get(app),
@@ -56,6 +54,6 @@ const edge = createEdge({
     },
   },
 })
-const { port } = await edge.listen({ host: '127.0.0.1', port: 0 })
-console.log(port)
+const address = await edge.listen({ host: '127.0.0.1', port: 0 })
+console.log(address.port)
 process.once('SIGTERM', () => process.exit(records < 0 ? 1 : 0))

@@ -13,7 +13,7 @@ const benches: Record<string, { about: string; load(): Promise<Bench> }> = {
     load: async () => (await import('./wake.ts')).benchWake,
   },
   edge: {
-    about: 'requests/s and CPU per request of the edge, beside nginx and Caddy',
+    about: 'requests/s and CPU per request of the edge, beside nginx, HAProxy, Caddy, Hono',
     load: async () => (await import('./edge.ts')).benchEdge,
   },
   sleep: {

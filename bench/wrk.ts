@@ -1,6 +1,15 @@
 import type { Found } from './debian.ts'
 import { onCore, Program } from './processes.ts'
 
+/** What is asked for, over and over. */
+export type Asked = {
+  path: string
+  /** Headers besides Host, as `Name: value`. */
+  headers?: readonly string[]
+  /** File with a Lua script that makes the requests. */
+  script?: string
+}
+
 /** What one run of wrk counted. */
 export type Load = { requests: number; perSecond: number }
 
@@ -13,10 +22,17 @@ const connections = 32
  */
 export async function loadWith(
   wrk: Found,
+  asked: Asked,
   { port, host, seconds }: { port: number; host: string; seconds: number },
 ): Promise<Load> {
-  const command = [wrk.path, '-t1', `-c${connections}`, `-d${seconds}s`, '-H', `Host: ${host}`]
-  await using program = new Program('wrk', onCore(1, [...command, `http://127.0.0.1:${port}/`]), wrk.env)
+  const { path, headers = [], script } = asked
+  const command = [
+    ...[wrk.path, '-t1', `-c${connections}`, `-d${seconds}s`],
+    ...[`Host: ${host}`, ...headers].flatMap(header => ['-H', header]),
+    ...(script === undefined ? [] : ['-s', script]),
+    `http://127.0.0.1:${port}${path}`,
+  ]
+  await using program = new Program('wrk', onCore(1, command), wrk.env)
   return readWrk(await program.output())
 }
 
