@@ -42,14 +42,15 @@ export class UpgradeExchange extends DirectExchange {
   readonly #head: Buffer
   #instance: Socket | undefined
   #orderly = false
-  readonly #sentBefore: number
+  #sentBefore = 0
+  readonly #receivedBefore: number
 
   /** @param head what the visitor already sent of the new protocol */
   constructor(context: EdgeContext, req: IncomingMessage, visitor: Socket, head: Buffer, routed: Routed) {
     super(context, req, respondOn(req, visitor), routed)
     this.#visitor = visitor
     this.#head = head
-    this.#sentBefore = visitor.bytesWritten
+    this.#receivedBefore = visitor.bytesRead - head.length
     visitor.on('end', this.#left)
   }
 
@@ -74,6 +75,10 @@ export class UpgradeExchange extends DirectExchange {
   override settle(): void {
     if (this.#instance && !this.settled) this.bytes = this.#visitor.bytesWritten - this.#sentBefore
     super.settle()
+  }
+
+  protected override received(): number {
+    return this.#instance ? this.#visitor.bytesRead - this.#receivedBefore : super.received()
   }
 
   protected override connectionHeaders(): string[] {
@@ -109,6 +114,7 @@ export class UpgradeExchange extends DirectExchange {
     visitor.off('end', this.#left)
     this.res.detachSocket(visitor)
     visitor.write(switching(answer, responseHeaders(answer.rawHeaders, this.responseRules(101))), 'latin1')
+    this.#sentBefore = visitor.bytesWritten
     if (head.length > 0) visitor.write(head)
     if (this.#head.length > 0) instance.write(this.#head)
     tunnel(visitor, instance, this.context.limits.halfOpen, breaker => {
