@@ -19,8 +19,6 @@ export function expectsContinue(req: IncomingMessage): boolean {
  */
 export class Upload extends Readable {
   readonly #req: IncomingMessage
-  /** Bytes that came in so far. */
-  received = 0
 
   constructor(req: IncomingMessage) {
     super({ emitClose: true })
@@ -43,13 +41,29 @@ export class Upload extends Readable {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.received += chunk.length
     if (!this.push(chunk)) this.#req.pause()
   }
 
   readonly #onEnd = (): void => {
     this.push(null)
   }
+}
+
+/**
+ * Takes in what is left of a body that was answered early, for at most `linger` ms. Closing the connection at once
+ * would reset it, and the answer could be lost on its way.
+ */
+export function takeRest(req: IncomingMessage, linger: number): void {
+  const { socket } = req
+  if (socket.destroyed) return
+  const timer = setTimeout(() => socket.destroy(), linger)
+  const done = () => {
+    clearTimeout(timer)
+    socket.off('close', done)
+  }
+  req.once('end', done)
+  socket.once('close', done)
+  req.resume()
 }
 
 function ignore(): void {}

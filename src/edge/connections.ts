@@ -1,20 +1,49 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { plainAddress } from '../networks.ts'
+import { Crowd, isLoopback } from './crowd.ts'
+import type { Limits } from './limits.ts'
+
+/** Why a connection was refused: there are too many in all, or of its address. */
+export type Refused = 'total' | 'address'
 
 /** The visitors' connections that are open. */
 export class Connections {
   readonly #open = new Set<Socket>()
+  readonly #crowd: Crowd
+  readonly #most: number
+  readonly #isProxy: (address: string) => boolean
   readonly #distrusted = new Set<Duplex>()
   /** The answers that stand behind another on their connection: most connections never have one. */
   readonly #behind = new Map<Duplex, Set<ServerResponse>>()
 
-  add(socket: Socket): void {
+  /**
+   * @param isProxy whether all visitors may come from this address: loopback is such by itself, because what connects
+   *   by it is mostly a proxy of this machine, and who could flood it from here can do worse
+   */
+  constructor({ connections, connectionsOfOne }: Limits, isProxy: (address: string) => boolean = isLoopback) {
+    this.#most = connections
+    this.#crowd = new Crowd(connectionsOfOne)
+    this.#isProxy = isProxy
+  }
+
+  /** Takes in a new one; when there are too many already it is reset, and the reason given back. */
+  add(socket: Socket): Refused | undefined {
+    const address = plainAddress(socket.remoteAddress ?? '')
+    const counted = address !== '' && !this.#isProxy(address) ? address : undefined
+    const refused = this.#open.size >= this.#most ? 'total' : undefined
+    if (refused || (counted !== undefined && !this.#crowd.enter(counted))) {
+      socket.resetAndDestroy()
+      return refused ?? 'address'
+    }
     this.#open.add(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
       this.#distrusted.delete(socket)
+      if (counted !== undefined) this.#crowd.leave(counted)
     })
+    return undefined
   }
 
   /** A request was refused on it because it may be understood otherwise elsewhere: what follows is passed over. */

@@ -1,16 +1,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Leasable } from '../apps/lease.ts'
 import type { Networks } from '../networks.ts'
-import { expectsContinue, hasBody } from './body.ts'
+import { expectsContinue, hasBody, takeRest } from './body.ts'
 import { Connections } from './connections.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
+import { ControlRequest } from './control.ts'
+import { isLoopback } from './crowd.ts'
 import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import { isSafe } from './failures.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
+import { Notices } from './notices.ts'
 import { sendAnswer } from './pages.ts'
 import { Pools } from './pools.ts'
 import { Proxies } from './proxies.ts'
@@ -62,17 +66,22 @@ export function createEdge({
   clock = performance,
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
-  const connections = new Connections()
+  const proxies = trust && new Proxies(trust)
+  const connections = new Connections(
+    bounds,
+    address => isLoopback(address) || proxies?.has(address) === true,
+  )
   const route = createRouter({ sites: new Sites(resolve), domain, targetBytes: bounds.targetBytes })
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
   const running = new Roster(dialer)
   const context: EdgeContext = {
     log,
+    notices: new Notices(log, clock.now()),
     limits: bounds,
     dialer,
     pools: new Pools(dialer, bounds),
-    proxies: trust && new Proxies(trust),
+    proxies,
     now: () => clock.now(),
     running,
     ended(request) {
@@ -101,10 +110,16 @@ export function createEdge({
     if (found.to === 'app') {
       if (before) forwardInTurn(req, res, found.routed, before)
       else forward(req, res, found.routed)
-    } else if (found.to === 'control') answerAsControl(req, res, found.path)
-    else {
-      if (found.distrust) connections.distrust(req.socket)
+    } else if (found.to === 'control') {
+      req.url = found.path
+      new ControlRequest(context, req, res).start(control)
+    } else {
+      if (found.distrust) {
+        connections.distrust(req.socket)
+        context.notices.warn('edge_request_refused', { status: found.answer.status }, from(req.socket))
+      }
       sendAnswer(req, res, found.answer, context.draining || found.distrust === true)
+      if (!req.complete) res.once('close', () => takeRest(req, bounds.linger))
     }
   }
 
@@ -144,15 +159,6 @@ export function createEdge({
     })
   }
 
-  function answerAsControl(req: IncomingMessage, res: ServerResponse, path: string): void {
-    req.url = path
-    const request: Running = { res, place: -1 }
-    running.add(request)
-    res.on('close', () => context.ended(request))
-    if (context.draining) res.shouldKeepAlive = false
-    control(req, res)
-  }
-
   function onUpgrade(req: IncomingMessage, socket: Socket, head: Buffer): void {
     const found = route(req)
     // Behind a pipelined request that is not answered yet, the connection is not free to become something else.
@@ -189,7 +195,9 @@ export function createEdge({
   server.on('checkContinue', onControlContinue)
   server.on('upgrade', onUpgrade)
   server.on('clientError', (error, socket) => {
-    if (!connections.isDistrusted(socket)) answerUnreadable(error, socket, connections.unanswered(socket))
+    if (connections.isDistrusted(socket)) return
+    const status = answerUnreadable(error, socket, connections.unanswered(socket))
+    if (status !== undefined) context.notices.warn('edge_request_refused', { status }, from(socket))
   })
   server.on('error', error => {
     // One of `listen` is its caller's.
@@ -200,7 +208,10 @@ export function createEdge({
       socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     })
   })
-  server.on('connection', (socket: Socket) => connections.add(socket))
+  server.on('connection', (socket: Socket) => {
+    const refused = connections.add(socket)
+    if (refused) context.notices.warn('edge_connection_refused', { too_many: refused }, from(socket))
+  })
 
   /** An app decides itself whether it wants the body; for control, which does not, it is asked for at once. */
   function onControlContinue(req: IncomingMessage, res: ServerResponse): void {
@@ -233,6 +244,7 @@ export function createEdge({
     if (running.size > 0) await new Promise<void>(resolve => (quiet = resolve))
     clearTimeout(bound)
     clearInterval(sweep)
+    context.notices.end()
     await context.pools.destroy()
   }
 
@@ -240,8 +252,9 @@ export function createEdge({
     () => {
       const now = clock.now()
       for (const each of running.list()) each.expire?.(now)
+      context.notices.sweep(now)
     },
-    Math.min(bounds.answerTimeout / 4, 5_000),
+    Math.min(bounds.answerTimeout / 4, bounds.bodyTimeout / 4, bounds.unreadTimeout / 4, 5_000),
   ).unref()
 
   return {
@@ -265,4 +278,9 @@ export function createEdge({
       return this.close()
     },
   }
+}
+
+/** Who it was, for the log. */
+function from(socket: Duplex): { address: string | undefined } {
+  return { address: (socket as Socket).remoteAddress }
 }

@@ -4,14 +4,15 @@ import type { Lease, WakeInfo } from '../apps/lease.ts'
 import { InstanceGone } from '../apps/lease.ts'
 import { plainAddress } from '../networks.ts'
 import { messageOf, Problem } from '../problem.ts'
+import { takeRest } from './body.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
-import { appStopping, isUnreachable, upstreamProblem } from './failures.ts'
+import { appStopping, bodyTimeout, isAppsFault, isUnreachable, upstreamProblem } from './failures.ts'
 import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
-import type { Answer } from './pages.ts'
 import { answerTo, sendAnswer } from './pages.ts'
 import type { Running } from './roster.ts'
 import type { Routed } from './router.ts'
+import { Standstill } from './standstill.ts'
 
 /**
  * One request of an app from its arrival to the last byte of its answer: waits for the instance, holds the lease,
@@ -29,24 +30,14 @@ export abstract class Exchange implements Running {
   /** Who ended it early. Once set, what the other side reports is an echo of that. */
   aborted: AccessRecord['aborted']
   place = -1
-  /** When it was last sent to the app, in the context's ms; 0: not. */
-  protected sentAt = 0
   #lease: Lease | undefined
   #wake: WakeInfo | undefined
   #leaving: AbortController | undefined
   #requestId = ''
   #retried = false
+  /** Made when the request is first looked at: most are over before. */
+  #standstill: Standstill | undefined
   readonly #began: number
-  /** The peer's address, read while there is a connection. */
-  #peer = ''
-  /** Since when it is held; 0: it is not. */
-  #heldSince = 0
-  /** How long it was held before that. */
-  #held = 0
-  #awoke: WakeInfo['kind'] | undefined
-  /** When the head of the app's answer came; 0: not. */
-  #headAt = 0
-  #code: string | undefined
 
   constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse, routed: Routed) {
     this.context = context
@@ -68,7 +59,6 @@ export abstract class Exchange implements Running {
   /** Begins. From here on, whatever happens ends in {@link settle}. */
   start(): void {
     this.context.running.add(this)
-    this.#peer = plainAddress(this.req.socket.remoteAddress ?? 'unknown')
     this.res.on('close', () => this.settle())
     this.#claim()
   }
@@ -90,23 +80,35 @@ export abstract class Exchange implements Running {
       return
     }
     if (!(error instanceof Problem)) {
-      context.log.error('edge_request_failed', { app: this.routed.site.app, error: messageOf(error) })
-    }
-    this.answer(answerTo(error))
-  }
-
-  /** Answers in the app's place. Nothing may have been sent yet. */
-  answer(answer: Answer): void {
-    this.#code = answer.code ?? 'answered'
-    this.bytes = sendAnswer(this.req, this.res, answer, this.context.draining)
+      context.notices.error('edge_request_failed', { app: this.routed.site.app }, { error: messageOf(error) })
+    } else if (isAppsFault(error)) this.#blame(error.code, error.cause)
+    sendAnswer(this.req, res, answerTo(error), context.draining)
   }
 
   /** Ends an answer so that the visitor sees it is not complete. */
   cut(): void {
     const { req, res } = this
+    if (this.aborted === 'app') this.#blame('app_broke_off')
     // Without chunks or a length only a reset tells a broken answer from a finished one.
     if (req.httpVersionMinor === 0 && res.socket) res.socket.resetAndDestroy()
     else res.destroy()
+  }
+
+  /** Called every now and then: ends the request when its visitor has left it standing for too long. */
+  expire(now: number): void {
+    if (this.settled || this.aborted) return
+    const { req, res, context } = this
+    this.#standstill ??= new Standstill()
+    const stalled = this.#standstill.ofVisitor(req, res, context.limits, now)
+    if (stalled === undefined) return
+    this.aborted = 'visitor'
+    context.notices.warn('edge_visitor_stalled', { app: this.routed.site.app, at: stalled })
+    this.abandon()
+    if (stalled === 'answer') res.destroy()
+    else {
+      res.shouldKeepAlive = false
+      this.fail(bodyTimeout())
+    }
   }
 
   /** Whether the request is begun anew with a fresh lease; at most once. */
@@ -132,7 +134,7 @@ export abstract class Exchange implements Running {
       this.abandon()
     }
     this.#release()
-    if (!req.complete) this.#takeRest()
+    if (!req.complete) takeRest(req, context.limits.linger)
     if (context.log.access) context.log.access(this.#record())
   }
 
@@ -144,11 +146,6 @@ export abstract class Exchange implements Running {
   /** The status for the record. */
   protected status(): number {
     return this.res.headersSent ? this.res.statusCode : 0
-  }
-
-  /** Bytes of the request's body so far. */
-  protected received(): number {
-    return 0
   }
 
   /** The headers for the app. */
@@ -172,10 +169,13 @@ export abstract class Exchange implements Running {
     return context.proxies?.visitor(this.#peer, joined(req.headers['x-forwarded-for'])) ?? this.#peer
   }
 
-  /** How the head of this answer, which has just come, is to be forwarded. */
+  get #peer(): string {
+    return plainAddress(this.req.socket.remoteAddress ?? 'unknown')
+  }
+
+  /** How the head of this answer is to be forwarded. */
   protected responseRules(status: number): ResponseRules {
     const { req } = this
-    this.#headAt = this.context.now()
     return {
       mayTrail: req.httpVersionMinor !== 0 && req.method !== 'HEAD' && status !== 204 && status !== 304,
       maySize: status >= 200 && status !== 204,
@@ -200,7 +200,6 @@ export abstract class Exchange implements Running {
   #hold(): void {
     const leaving = new AbortController()
     this.#leaving = leaving
-    this.#heldSince = this.context.now()
     this.routed.site.target.acquire(leaving.signal).then(
       lease => {
         if (this.settled) lease.release()
@@ -220,13 +219,6 @@ export abstract class Exchange implements Running {
       return
     }
     this.context.running.watch(lease)
-    this.sentAt = this.context.now()
-    if (this.#heldSince !== 0) {
-      this.#held += this.sentAt - this.#heldSince
-      this.#heldSince = 0
-      // Where a deploy made it wait, or a restart of the host, it was held for a start all the same.
-      this.#awoke = lease.awoke ?? 'cold'
-    }
     try {
       this.send(lease)
     } catch (error) {
@@ -241,42 +233,28 @@ export abstract class Exchange implements Running {
     lease.release()
   }
 
-  /**
-   * Takes in what is left of a request's body that was answered early. Closing the connection at once would reset
-   * it, and the answer could be lost on its way.
-   */
-  #takeRest(): void {
-    const { req, context } = this
-    const { socket } = req
-    if (socket.destroyed) return
-    const timer = setTimeout(() => socket.destroy(), context.limits.linger)
-    const done = () => clearTimeout(timer)
-    req.once('end', done)
-    socket.once('close', done)
-    req.resume()
+  /** Tells the log that the app failed. */
+  #blame(code: string, cause?: unknown): void {
+    const { context, routed } = this
+    context.notices.warn(
+      'edge_app_failed',
+      { app: routed.site.app, code },
+      { error: cause && messageOf(cause) },
+    )
   }
 
   #record(): AccessRecord {
     const { req, routed, context } = this
     const query = routed.path.indexOf('?')
-    const now = context.now()
-    this.#requestId ||= requestId(req.headers['x-request-id'])
     return {
       app: routed.site.app,
       method: req.method ?? '',
       path: query === -1 ? routed.path : routed.path.slice(0, query),
       requestId: this.#requestId,
-      protocol: req.httpVersion,
-      visitor: this.visitor,
       status: this.status(),
-      code: this.#code,
-      received: this.received(),
-      sent: this.bytes,
-      ms: now - this.#began,
-      wake: this.#awoke ?? 'none',
-      wakeMs: this.#leaving && this.#held + (this.#heldSince === 0 ? 0 : now - this.#heldSince),
-      upstreamMs: this.#headAt === 0 ? undefined : this.#headAt - this.sentAt,
-      first: this.#wake !== undefined,
+      bytes: this.bytes,
+      ms: context.now() - this.#began,
+      wake: this.#wake,
       aborted: this.aborted,
     }
   }

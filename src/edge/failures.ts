@@ -56,6 +56,20 @@ export function answerTimeout(): Problem {
   })
 }
 
+/** The visitor stopped in the middle of a request's body. */
+export function bodyTimeout(): Problem {
+  return new Problem({
+    code: 'body_timeout',
+    status: 408,
+    detail: 'The rest of the request did not come in time.',
+  })
+}
+
+/** Whether a problem is that the app did not answer as it should. */
+export function isAppsFault({ code }: Problem): boolean {
+  return code === 'app_unreachable' || code === 'app_broken_answer' || code === 'app_timeout'
+}
+
 /** The instance must go although it is busy. */
 export function appStopping(): Problem {
   return new Problem({

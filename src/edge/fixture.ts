@@ -22,7 +22,6 @@ export class HandApp implements Leasable {
   upstream: Upstream | undefined
   /** Told to the next lease only. */
   wake: WakeInfo | undefined
-  awoke: WakeInfo['kind'] | undefined
   readonly waiting = new Set<PromiseWithResolvers<Lease>>()
   unreachable?: () => Promise<void>
   #revoked = new AbortController()
@@ -34,7 +33,7 @@ export class HandApp implements Leasable {
 
   lease(): Lease | undefined {
     if (!this.upstream) return undefined
-    const { upstream, wake, awoke } = this
+    const { upstream, wake } = this
     this.wake = undefined
     this.out++
     this.taken++
@@ -46,7 +45,7 @@ export class HandApp implements Leasable {
       this.out--
       this.#tell()
     }
-    return { upstream, wake, awoke, revoked: this.#revoked.signal, release }
+    return { upstream, wake, revoked: this.#revoked.signal, release }
   }
 
   acquire(signal: AbortSignal): Promise<Lease> {
@@ -65,7 +64,6 @@ export class HandApp implements Leasable {
   wakeUp(upstream: Upstream, wake?: WakeInfo): void {
     this.upstream = upstream
     this.wake = wake
-    this.awoke = wake?.kind
     for (const place of this.waiting) place.resolve(this.lease() as Lease)
     this.waiting.clear()
   }

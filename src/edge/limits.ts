@@ -1,3 +1,5 @@
+import { connectionsThatFit } from './descriptors.ts'
+
 /** Bounds of the edge. Times in milliseconds, sizes in bytes. */
 export type Limits = {
   /** A request's target; more is answered 414. */
@@ -6,8 +8,16 @@ export type Limits = {
   headerBytes: number
   /** Requests of one connection that are not answered yet; with the last of them the connection ends. */
   pipelined: number
-  /** Until a request's headers are complete; then 408. Its body may take as long as it likes. */
+  /** Until a request's headers are complete; then 408. */
   headersTimeout: number
+  /** Without a byte of a body that is being read; then 408. As a whole it may take as long as it likes. */
+  bodyTimeout: number
+  /** Without a byte of an answer that its visitor takes; then the connection is broken off. */
+  unreadTimeout: number
+  /** Connections that visitors may have in all; beyond it they are reset. */
+  connections: number
+  /** Connections that one address may have, or one IPv6 network of 64 bits; beyond it they are reset. */
+  connectionsOfOne: number
   /** How long an idle visitor's connection is kept. */
   keepAlive: number
   /** Until an instance accepts a connection; then 502. */
@@ -27,6 +37,10 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   headerBytes: 16 * 1024,
   pipelined: 64,
   headersTimeout: 20_000,
+  bodyTimeout: 60_000,
+  unreadTimeout: 300_000,
+  connections: connectionsThatFit(),
+  connectionsOfOne: 256,
   keepAlive: 65_000,
   connectTimeout: 10_000,
   answerTimeout: 300_000,

@@ -34,6 +34,7 @@ const TOLD: Readonly<Record<string, string>> = {
   app_unreachable: 'This app does not accept connections at the moment. Try again in a moment.',
   app_broken_answer: 'This app broke off without a valid answer. Try again in a moment.',
   app_timeout: 'This app took too long to answer.',
+  body_timeout: 'The rest of this request did not arrive in time.',
   app_stopping: 'This app is being stopped or replaced. Try again in a moment.',
 }
 
@@ -76,23 +77,14 @@ export function badRequest(text: string): Answer {
   return { status: 400, code: 'bad_request', text }
 }
 
-/**
- * Sends an answer of the edge's own: JSON, HTML or plain text, by what the request accepts. Nothing may have been sent
- * yet. Returns the bytes of its body.
- */
-export function sendAnswer(
-  req: IncomingMessage,
-  res: ServerResponse,
-  answer: Answer,
-  close: boolean,
-): number {
+/** Sends an answer of the edge's own: JSON, HTML or plain text, by what the request accepts. Nothing may have been sent yet. */
+export function sendAnswer(req: IncomingMessage, res: ServerResponse, answer: Answer, close: boolean): void {
   const { type, body } = render(String(req.headers.accept ?? ''), answer)
-  const bytes = Buffer.byteLength(body)
   const headers = [
     'Content-Type',
     type,
     'Content-Length',
-    String(bytes),
+    String(Buffer.byteLength(body)),
     'Cache-Control',
     'no-store',
     'X-Content-Type-Options',
@@ -103,7 +95,6 @@ export function sendAnswer(
   if (close) headers.push('Connection', 'close')
   res.writeHead(answer.status, headers)
   res.end(body)
-  return req.method === 'HEAD' ? 0 : bytes
 }
 
 function render(accept: string, { status, code, text }: Answer): { type: string; body: string } {

@@ -21,13 +21,15 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   #waitsForDrain = false
   /** Since when the app owes an answer, in the context's ms. */
   #since = 0
+  /** What had come from the visitor when last looked at. */
+  #read = 0
   /** What the answer's head says its body's length is; -1 when it does not say. */
   #length = -1
 
   protected override send(lease: Lease): void {
     const { req, routed, context } = this
     this.#sent = false
-    this.#since = this.sentAt
+    this.#since = context.now()
     this.#upload = hasBody(req) ? new Upload(req) : undefined
     context.pools.get(lease.upstream).dispatch(
       {
@@ -45,15 +47,15 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     this.#upload?.destroy()
   }
 
-  protected override received(): number {
-    return this.#upload?.received ?? 0
-  }
-
-  /** Ends a request that the app lets wait for too long. While its body is still coming in, it is not the app's turn. */
-  expire(now: number): void {
-    if (this.#since === 0 || this.res.headersSent) return
-    if (!this.req.complete) this.#since = now
-    else if (now - this.#since > this.context.limits.answerTimeout) {
+  /** Ends a request that the app lets wait for too long. While its body is coming in, it is not the app's turn. */
+  override expire(now: number): void {
+    super.expire(now)
+    const { req } = this
+    if (this.#since === 0 || this.aborted || this.res.headersSent) return
+    if (!req.complete && (req.readableFlowing || req.socket.bytesRead !== this.#read)) {
+      this.#since = now
+      this.#read = req.socket.bytesRead
+    } else if (now - this.#since > this.context.limits.answerTimeout) {
       this.aborted = 'app'
       this.abandon()
       this.fail(answerTimeout())

@@ -17,28 +17,31 @@ const unreadable = new WeakSet<Duplex>()
  * the refusal of one request would arrive as the answer to the one before it, or cut that off: requests that
  * came whole are answered first (RFC 9112, 9.3.2).
  * @param unanswered the requests of the connection that are not over; one of them may be what cannot be read
+ * @returns the status; undefined when nobody is answered
  */
 export function answerUnreadable(
   error: Unreadable,
   socket: Duplex,
   unanswered: readonly ServerResponse[],
-): void {
+): number | undefined {
   if (!socket.writable) {
     socket.destroy(error)
-    return
+    return undefined
   }
   // What follows a request that ends its connection is nobody's business (RFC 9112, 9.6).
-  if (error.code === 'HPE_CLOSED_CONNECTION' || unreadable.has(socket)) return
+  if (error.code === 'HPE_CLOSED_CONNECTION' || unreadable.has(socket)) return undefined
   unreadable.add(socket)
+  const status = statusOf(error)
   const refuse = () => {
     const hasBegun = unanswered.some(res => !res.req.complete && res.headersSent)
-    if (socket.writable && !hasBegun) socket.write(refusal(error))
+    if (socket.writable && !hasBegun) socket.write(refusal(status))
     socket.destroy()
   }
   afterAll(
     unanswered.filter(res => res.req.complete),
     refuse,
   )
+  return status
 }
 
 /** Calls back once all of these are over: at once when there are none. */
@@ -52,8 +55,11 @@ export function afterAll(answers: readonly ServerResponse[], over: () => void): 
   }
 }
 
-function refusal(error: Unreadable): string {
-  const status = isTargetTooLong(error) ? 414 : (STATUSES[error.code ?? ''] ?? 400)
+function statusOf(error: Unreadable): number {
+  return isTargetTooLong(error) ? 414 : (STATUSES[error.code ?? ''] ?? 400)
+}
+
+function refusal(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`
 }
 

@@ -7,6 +7,7 @@ import { DirectExchange } from './direct.ts'
 import type { RawHeaders } from './headers.ts'
 import { responseHeaders } from './headers.ts'
 import type { Routed } from './router.ts'
+import { Standstill } from './standstill.ts'
 import { tunnel } from './tunnel.ts'
 
 /**
@@ -42,15 +43,15 @@ export class UpgradeExchange extends DirectExchange {
   readonly #head: Buffer
   #instance: Socket | undefined
   #orderly = false
-  #sentBefore = 0
-  readonly #receivedBefore: number
+  readonly #standstill = new Standstill()
+  readonly #sentBefore: number
 
   /** @param head what the visitor already sent of the new protocol */
   constructor(context: EdgeContext, req: IncomingMessage, visitor: Socket, head: Buffer, routed: Routed) {
     super(context, req, respondOn(req, visitor), routed)
     this.#visitor = visitor
     this.#head = head
-    this.#receivedBefore = visitor.bytesRead - head.length
+    this.#sentBefore = visitor.bytesWritten
     visitor.on('end', this.#left)
   }
 
@@ -72,13 +73,18 @@ export class UpgradeExchange extends DirectExchange {
     } else super.revoke()
   }
 
+  override expire(now: number): void {
+    if (!this.#instance) super.expire(now)
+    else if (this.#standstill.isUnread(this.#visitor, this.context.limits, now)) {
+      this.context.notices.warn('edge_visitor_stalled', { app: this.routed.site.app, at: 'tunnel' })
+      this.aborted ??= 'visitor'
+      this.abandon()
+    }
+  }
+
   override settle(): void {
     if (this.#instance && !this.settled) this.bytes = this.#visitor.bytesWritten - this.#sentBefore
     super.settle()
-  }
-
-  protected override received(): number {
-    return this.#instance ? this.#visitor.bytesRead - this.#receivedBefore : super.received()
   }
 
   protected override connectionHeaders(): string[] {
@@ -114,7 +120,6 @@ export class UpgradeExchange extends DirectExchange {
     visitor.off('end', this.#left)
     this.res.detachSocket(visitor)
     visitor.write(switching(answer, responseHeaders(answer.rawHeaders, this.responseRules(101))), 'latin1')
-    this.#sentBefore = visitor.bytesWritten
     if (head.length > 0) visitor.write(head)
     if (this.#head.length > 0) instance.write(this.#head)
     tunnel(visitor, instance, this.context.limits.halfOpen, breaker => {

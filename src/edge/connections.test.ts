@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo, Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
+import type { TestContext } from 'node:test'
+import { test } from 'node:test'
+import type { Refused } from './connections.ts'
+import { Connections } from './connections.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+
+type Visit = { socket: Socket; refused: Refused | undefined }
+
+/** A server that takes connections in under small limits; `visit` resolves to its end of one. */
+async function served(t: TestContext, limits: Partial<Limits>, isProxy = (_: string) => false) {
+  const connections = new Connections({ ...DEFAULT_LIMITS, ...limits }, isProxy)
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    connections.destroy()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return async (localAddress: string): Promise<Visit> => {
+    const accepted = once(server, 'connection') as Promise<[Socket]>
+    const visitor = connect({ port, host: '127.0.0.1', localAddress }).on('error', () => {})
+    t.after(() => visitor.destroy())
+    const [socket] = await accepted
+    return { socket, refused: connections.add(socket) }
+  }
+}
+
+async function leave({ socket }: Visit): Promise<void> {
+  const closed = once(socket, 'close')
+  socket.destroy()
+  await closed
+}
+
+test('an address has its share of connections and no more, and room again when one closes', async t => {
+  const visit = await served(t, { connectionsOfOne: 2 })
+  const first = await visit('127.0.0.2')
+  assert.equal(first.refused, undefined)
+  assert.equal((await visit('127.0.0.2')).refused, undefined)
+  const third = await visit('127.0.0.2')
+  assert.equal(third.refused, 'address')
+  assert.ok(third.socket.destroyed)
+  assert.equal((await visit('127.0.0.3')).refused, undefined)
+  await leave(first)
+  assert.equal((await visit('127.0.0.2')).refused, undefined)
+})
+
+test('a proxy has as many connections as there may be', async t => {
+  const visit = await served(t, { connectionsOfOne: 1, connections: 5 }, address => address === '127.0.0.2')
+  for (let n = 0; n < 5; n++) assert.equal((await visit('127.0.0.2')).refused, undefined)
+  assert.equal((await visit('127.0.0.2')).refused, 'total')
+})
+
+test('there are no more connections in all than may be, and room again when one closes', async t => {
+  const visit = await served(t, { connections: 2 })
+  const first = await visit('127.0.0.2')
+  await visit('127.0.0.3')
+  assert.equal((await visit('127.0.0.4')).refused, 'total')
+  await leave(first)
+  assert.equal((await visit('127.0.0.4')).refused, undefined)
+})

@@ -1,0 +1,36 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { EdgeContext } from './context.ts'
+import type { Running } from './roster.ts'
+import { Standstill } from './standstill.ts'
+
+/** A request of the control API or the dashboard, while it is answered there. */
+export class ControlRequest implements Running {
+  readonly res: ServerResponse
+  place = -1
+  readonly #context: EdgeContext
+  readonly #req: IncomingMessage
+  readonly #standstill = new Standstill()
+
+  constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse) {
+    this.#context = context
+    this.#req = req
+    this.res = res
+  }
+
+  start(control: RequestListener): void {
+    const { running, draining } = this.#context
+    running.add(this)
+    this.res.on('close', () => this.#context.ended(this))
+    if (draining) this.res.shouldKeepAlive = false
+    control(this.#req, this.res)
+  }
+
+  /** Whoever answers is told by the end of the connection. */
+  expire(now: number): void {
+    const { limits, notices } = this.#context
+    const stalled = this.#standstill.ofVisitor(this.#req, this.res, limits, now)
+    if (stalled === undefined) return
+    notices.warn('edge_visitor_stalled', { app: 'dormice', at: stalled })
+    this.#req.socket.destroy()
+  }
+}
