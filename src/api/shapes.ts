@@ -20,6 +20,9 @@ export const AppShape = z
       cpu: z.number(),
       pids: z.number().int(),
       sleepAfter: z.number().int().openapi({ description: 'ms' }),
+      idle: z
+        .enum(['requests', 'cpu', 'connections'])
+        .openapi({ description: 'what keeps it awake: requests, and CPU used or connections opened by it' }),
       wakeTimeout: z.number().int().openapi({ description: 'ms' }),
       startTimeout: z.number().int().openapi({ description: 'ms' }),
       maxWaiting: z.number().int(),

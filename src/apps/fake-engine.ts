@@ -44,6 +44,9 @@ export type FakeContainer = {
   exit: PromiseWithResolvers<Exit>
   /** It ended by itself or by a call whose answer was lost, not because it was told to stop. */
   died: boolean
+  /** What it does without being asked; see `Engine.cpuTime` and `Engine.outbound`. */
+  cpuTime: number
+  outbound: number
 }
 
 /** Waits until the test lets this step go on. */
@@ -141,6 +144,8 @@ export class FakeMachine {
       runs: 0,
       exit: Promise.withResolvers(),
       died: false,
+      cpuTime: 0,
+      outbound: 0,
     }
     this.containers.set(container.id, container)
     return container
@@ -277,6 +282,8 @@ export class FakeEngine implements Engine {
     )
   remove = (id: string) => this.#call(`remove ${id}`, () => this.machine.remove(id), { late: true })
   container = (id: string) => this.#call(`look at ${id}`, () => show(this.machine.container(id)))
+  cpuTime = (id: string) => this.#call(`CPU time of ${id}`, () => this.machine.container(id).cpuTime)
+  outbound = (id: string) => this.#call(`connections of ${id}`, () => this.machine.container(id).outbound)
   containers = () => this.#call('list', () => [...this.machine.containers.values()].map(show))
   images = () => this.#call('list images', () => [...this.machine.images.values()].map(showImage))
   image = (reference: string) =>

@@ -25,6 +25,7 @@ const memory = 100 * MiB
 const budget = 2 * memory
 export const names = ['a', 'b', 'c'] as const
 export type Name = (typeof names)[number]
+const idleBy = { a: 'requests', b: 'cpu', c: 'connections' } as const
 
 /** What can be done to the world. Steps of one round are done at once, in any interleaving. */
 export type Step =
@@ -102,7 +103,7 @@ export function makeRelease(
       env: {},
       confinement: 'confined',
       state: 'keep',
-      settings: { memory, ...(behaviour === 'silent' ? { startTimeout: 1 } : {}) },
+      settings: { memory, idle: idleBy[app as Name], ...(behaviour === 'silent' ? { startTimeout: 1 } : {}) },
       source: { kind: 'image', reference: 'test' },
     },
   }
@@ -314,9 +315,13 @@ export class World {
       case 'vanish':
         return this.#vanish(host, step.app)
       case 'sweep':
-        keeper.sweep()
-        this.clock += 600_000
-        return keeper.sweep()
+        for (let times = 0; times < 3; times++) {
+          keeper.sweep()
+          // What is looked at before it is put to sleep has that done in the meantime, or not.
+          await this.machine.turn('time passes')
+          this.clock += 600_000
+        }
+        return
       case 'look':
         return this.#ended(host, step, apps.look(), [])
       case 'crash': {

@@ -277,3 +277,26 @@ test('who deletes an app that is being deleted waits for that, for a second dele
   stage.deploy('a')
   assert.deepEqual(await stage.read('a'), [])
 })
+
+test('an app whose CPU counts sleeps for idleness only once it has used none for its time', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  stage.host.store.setSettings('a', { idle: 'cpu', sleepAfter: 1_000 })
+  app.settingsChanged()
+  await app.wake()
+  const [container] = stage.containersOf('a')
+  /** A second later, with so many ms of CPU time used. */
+  async function sweep(used: number): Promise<void> {
+    stage.clock += 1_000
+    container!.cpuTime += used
+    stage.host.keeper.sweep()
+    // The look, and then what comes of it.
+    await immediate()
+    await app.undisturbed(async () => undefined)
+  }
+  await sweep(0)
+  for (let n = 0; n < 5; n++) await sweep(60_000)
+  assert.equal(app.state, 'awake')
+  await sweep(0)
+  assert.equal(app.state, 'asleep')
+})

@@ -2,6 +2,7 @@ import pLimit from 'p-limit'
 import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { App, Launch, Snapshot, SnapshotReason } from '../store/records.ts'
+import { Background } from './background.ts'
 import type { Context } from './context.ts'
 import { EngineSide } from './engine-side.ts'
 import { type Failure, Failures } from './failures.ts'
@@ -32,6 +33,7 @@ export class Instance implements Leasable, Keepable {
   #state: State = 'asleep'
   #running: (Running & { since: number; leases: Leases }) | undefined
   readonly #engineSide: EngineSide
+  readonly #background: Background
   readonly #failures: Failures
   readonly #waiting = new Waiting()
   #waking: Promise<void> | undefined
@@ -45,6 +47,8 @@ export class Instance implements Leasable, Keepable {
     this.#context = context
     this.name = name
     this.#engineSide = new EngineSide(context, name)
+    const { engine, log } = context
+    this.#background = new Background(name, { engine, log, now: () => performance.now() })
     this.#failures = new Failures(name, context.now)
     this.#settings = this.#readSettings()
   }
@@ -79,6 +83,15 @@ export class Instance implements Leasable, Keepable {
 
   get sleepAfter(): number {
     return this.#settings.sleepAfter
+  }
+
+  get watched(): boolean {
+    return this.#settings.idle !== 'requests'
+  }
+
+  async works(): Promise<boolean | undefined> {
+    const { container } = this
+    return container === undefined ? undefined : this.#background.works(container, this.#settings)
   }
 
   /** Id of the live container, for reading its log. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { Problem } from '../problem.ts'
 import { type Keepable, Keeper } from './keeper.ts'
 
@@ -9,6 +10,9 @@ class Fake implements Keepable {
   idle = true
   lastUsed = 0
   sleepAfter = 1_000
+  watched = false
+  /** What the next looks at it find; undefined: too early to say. */
+  works: () => Promise<boolean | undefined> = async () => false
   asleep = Promise.withResolvers<void>()
   reasons: string[] = []
   readonly #keeper: Keeper
@@ -162,4 +166,108 @@ test('a wall clock that jumps, back or forth, keeps nobody awake and puts nobody
   clock.now = 1_500
   keeper.sweep()
   assert.deepEqual([fakes['back']!.reasons, fakes['forth']!.reasons], [['idle'], ['idle']])
+})
+
+/** One whose background work counts, as an instance of 4 s; `sweep` lets the looks that it begins end. */
+async function watchedOne(works: () => boolean | undefined) {
+  const { clock, keeper, fakes } = keeperOf(100, ['a'])
+  const a = fakes['a']!
+  let looks = 0
+  Object.assign(a, { watched: true, sleepAfter: 4_000 })
+  a.works = async () => {
+    looks++
+    return works()
+  }
+  await keeper.admit(a, 10, 1_000)
+  const sweep = async (now: number) => {
+    clock.now = now
+    keeper.sweep()
+    await immediate()
+  }
+  return { a, sweep, looks: () => looks }
+}
+
+test('one that works in the background stays awake, and sleeps when it was idle for its time after that', async () => {
+  let works = true
+  const { a, sweep } = await watchedOne(() => works)
+  for (let now = 0; now <= 20_000; now += 1_000) await sweep(now)
+  assert.deepEqual(a.reasons, [])
+  works = false
+  for (let now = 21_000; now < 24_000; now += 1_000) await sweep(now)
+  assert.deepEqual(a.reasons, [])
+  await sweep(24_000)
+  assert.deepEqual(a.reasons, ['idle'])
+})
+
+test('work that began after the last look but one is seen before it is put to sleep', async () => {
+  let works = false
+  const { a, sweep } = await watchedOne(() => works)
+  for (let now = 0; now < 4_000; now += 1_000) await sweep(now)
+  works = true
+  await sweep(4_000)
+  assert.deepEqual(a.reasons, [])
+})
+
+test('while it cannot be said whether it works, it is not put to sleep for idleness', async () => {
+  let works: boolean | undefined
+  const { a, sweep } = await watchedOne(() => works)
+  for (let now = 0; now <= 10_000; now += 1_000) await sweep(now)
+  assert.deepEqual(a.reasons, [])
+  works = false
+  await sweep(11_000)
+  assert.deepEqual(a.reasons, ['idle'])
+})
+
+test('one that is used while it is looked at is not put to sleep for what the look found', async () => {
+  const { a, sweep } = await watchedOne(() => false)
+  await sweep(0)
+  const look = Promise.withResolvers<boolean>()
+  a.works = () => look.promise
+  await sweep(4_000)
+  a.lastUsed = 4_001
+  look.resolve(false)
+  await immediate()
+  assert.deepEqual(a.reasons, [])
+})
+
+test('one that is looked at falls asleep or wakes anew meanwhile, and the look changes nothing', async () => {
+  const { clock, keeper, fakes } = keeperOf(100, ['a'])
+  const a = fakes['a']!
+  const look = Promise.withResolvers<boolean>()
+  Object.assign(a, { watched: true, works: () => look.promise })
+  await keeper.admit(a, 10, 1_000)
+  keeper.sweep()
+  keeper.release('a')
+  await keeper.admit(a, 10, 1_000)
+  clock.now = 5_000
+  look.resolve(false)
+  await immediate()
+  assert.deepEqual(a.reasons, [])
+})
+
+test('only those whose background work counts are looked at, while they are idle, and only every few seconds', async () => {
+  const { a, sweep, looks } = await watchedOne(() => true)
+  a.sleepAfter = 300_000
+  for (let now = 0; now < 50_000; now += 1_000) await sweep(now)
+  assert.equal(looks(), 10)
+  a.idle = false
+  for (let now = 50_000; now < 60_000; now += 1_000) await sweep(now)
+  a.idle = true
+  a.watched = false
+  for (let now = 60_000; now < 70_000; now += 1_000) await sweep(now)
+  assert.equal(looks(), 10)
+})
+
+test('for memory one that works in the background yields last, but it yields: a visitor waits', async () => {
+  const { keeper, fakes } = keeperOf(20, ['worker', 'quiet', 'c', 'd'])
+  Object.assign(fakes['worker']!, { watched: true, works: async () => true })
+  for (const name of ['worker', 'quiet']) await keeper.admit(fakes[name]!, 10, 1_000)
+  keeper.sweep()
+  await immediate()
+  for (const fake of Object.values(fakes)) fake.asleep.resolve()
+  await keeper.admit(fakes['c']!, 10, 1_000)
+  assert.deepEqual([fakes['worker']!.reasons, fakes['quiet']!.reasons], [[], ['memory']])
+  fakes['c']!.idle = false
+  await keeper.admit(fakes['d']!, 10, 1_000)
+  assert.deepEqual(fakes['worker']!.reasons, ['memory'])
 })

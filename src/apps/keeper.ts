@@ -1,16 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
+import { Looks, type Watchable } from './looks.ts'
 import { noMemory } from './problems.ts'
 
 /** What the keeper needs of an awake instance. */
-export interface Keepable {
-  readonly name: string
+export interface Keepable extends Watchable {
   /** True while no lease is out and nobody waits for one: it may be put to sleep. */
   readonly idle: boolean
   /** When it last woke or a lease came back. Only that it changes counts here: the wall clock may jump. */
   readonly lastUsed: number | undefined
-  /** How long it may be idle, ms. */
-  readonly sleepAfter: number
+  /** Whether work that it does in the background keeps it from being idle, so that it is looked at. */
+  readonly watched: boolean
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
   sleep(reason: 'idle' | 'memory'): Promise<unknown>
 }
@@ -20,7 +20,8 @@ const idleSleepsAtOnce = 4
 
 /**
  * Decides who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget the least
- * recently used idle instance goes first, never a busy one. If none can go, the wake waits its turn.
+ * recently used idle instance goes first, never a busy one. If none can go, the wake waits its turn. One that works in
+ * the background goes last, but it goes: it could keep a visitor waiting for ever, and its own next visitor wakes it.
  */
 export class Keeper {
   /** Bytes for all instances together. */
@@ -35,6 +36,7 @@ export class Keeper {
   /** Since when each was seen idle and unused, ms of `now`. */
   readonly #idle = new Map<string, { lastUsed: number | undefined; since: number }>()
   readonly #leaving = new Set<string>()
+  readonly #looks = new Looks()
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
   #change: PromiseWithResolvers<void> | undefined
@@ -86,6 +88,7 @@ export class Keeper {
     this.#awake.delete(name)
     this.#sizes.delete(name)
     this.#idle.delete(name)
+    this.#looks.forget(name)
     this.poke()
   }
 
@@ -104,10 +107,27 @@ export class Keeper {
   sweep(): void {
     const now = this.#now()
     for (const instance of this.#oldestFirst()) {
-      if (this.#leaving.size >= idleSleepsAtOnce) return
-      if (this.#leaving.has(instance.name)) continue
-      if (this.#idleFor(instance, now) >= instance.sleepAfter) this.#dismiss(instance, 'idle')
+      const { name, sleepAfter } = instance
+      if (this.#leaving.has(name)) continue
+      const due = this.#idleFor(instance, now) >= sleepAfter
+      if (instance.watched && instance.idle) void this.#look(instance, now, due)
+      else this.#looks.forget(name)
+      if (due && !instance.watched) this.#dismissIdle(instance)
     }
+  }
+
+  /** Where it works in the background its idle time begins anew. One that is due is looked at once more before it goes. */
+  async #look(instance: Keepable, begun: number, due: boolean): Promise<void> {
+    const works = await this.#looks.look(instance, begun, due)
+    const now = this.#now()
+    if (works) this.#idle.set(instance.name, { lastUsed: instance.lastUsed, since: now })
+    else if (works === false && due && this.#idleFor(instance, now) >= instance.sleepAfter)
+      this.#dismissIdle(instance)
+  }
+
+  #dismissIdle(instance: Keepable): void {
+    if (this.#leaving.has(instance.name) || this.#leaving.size >= idleSleepsAtOnce) return
+    this.#dismiss(instance, 'idle')
   }
 
   /** ms for which every sweep saw it idle, and unused in between; -1 when this one does not. */
@@ -132,10 +152,8 @@ export class Keeper {
   }
 
   #oldestIdle(): Keepable | undefined {
-    for (const instance of this.#oldestFirst()) {
-      if (instance.idle && !this.#leaving.has(instance.name)) return instance
-    }
-    return undefined
+    const idle = this.#oldestFirst().filter(one => one.idle && !this.#leaving.has(one.name))
+    return idle.find(one => !this.#looks.works(one.name)) ?? idle[0]
   }
 
   #oldestFirst(): Keepable[] {

@@ -29,6 +29,8 @@ export type Lease = {
   readonly upstream: Upstream
   /** Set on the first request after a wake only. */
   readonly wake: WakeInfo | undefined
+  /** How the instance came to be awake; undefined where no request's wake did it: a deploy, a restart of the host. */
+  readonly awoke?: WakeInfo['kind'] | undefined
   /**
    * Aborts when the instance must go although it is busy (sleep by hand or deploy, after its drain time), or with
    * {@link InstanceGone} when it has ended by itself.

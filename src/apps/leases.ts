@@ -13,6 +13,7 @@ export class Leases {
   readonly #revoke = new AbortController()
   #out = 0
   #wake: WakeInfo | undefined
+  readonly #awoke: WakeInfo['kind'] | undefined
   #drain: { cancellable: boolean; settle: (outcome: Outcome) => void } | undefined
 
   /**
@@ -22,6 +23,7 @@ export class Leases {
   constructor(upstream: Upstream, wake: WakeInfo | undefined, returned: () => void) {
     this.#upstream = upstream
     this.#wake = wake
+    this.#awoke = wake?.kind
     this.#returned = returned
     // Every lease listens to it.
     setMaxListeners(0, this.#revoke.signal)
@@ -40,6 +42,7 @@ export class Leases {
     return {
       upstream: this.#upstream,
       wake,
+      awoke: this.#awoke,
       revoked: this.#revoke.signal,
       release: () => {
         if (!out) return

@@ -11,6 +11,8 @@ export type EffectiveSettings = {
   cpu: number
   pids: number
   sleepAfter: number
+  /** What else than requests counts as activity: CPU time used, or connections opened. */
+  idle: NonNullable<AppSettings['idle']>
   /** How long a request is held for a wake. */
   wakeTimeout: number
   /** How long a started container may take until its port answers. */
@@ -34,6 +36,7 @@ export function effectiveSettings(
     cpu: Math.min(chosen.cpu ?? 1, availableParallelism()),
     pids: chosen.pids ?? 256,
     sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
+    idle: chosen.idle ?? 'requests',
     wakeTimeout: chosen.wakeTimeout ?? 30_000,
     startTimeout: chosen.startTimeout ?? 30_000,
     disk: chosen.disk ?? 2048 * MiB,

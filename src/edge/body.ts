@@ -19,6 +19,8 @@ export function expectsContinue(req: IncomingMessage): boolean {
  */
 export class Upload extends Readable {
   readonly #req: IncomingMessage
+  /** Bytes that came in so far. */
+  received = 0
 
   constructor(req: IncomingMessage) {
     super({ emitClose: true })
@@ -41,6 +43,7 @@ export class Upload extends Readable {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.received += chunk.length
     if (!this.push(chunk)) this.#req.pause()
   }
 

@@ -14,14 +14,28 @@ export type AccessRecord = {
   /** Without the query, which may hold secrets. */
   path: string
   requestId: string
+  /** Version of HTTP, e.g. `1.1`. */
+  protocol: string
+  /** The address that it came from, as far as can be known. */
+  visitor: string
   /** What the visitor was answered; 0 when they left, or were cut off, before an answer. */
   status: number
+  /** Code of the edge's own answer, `answered` where that was no error; undefined when the app answered, or nobody. */
+  code: string | undefined
+  /** Bytes of the request's body that were taken in; for an upgraded connection, of what came through it. */
+  received: number
   /** Bytes of the answer's body; for an upgraded connection, of what was sent through it. */
-  bytes: number
+  sent: number
   /** Milliseconds from the request's arrival to the answer's last byte, or to the end of the tunnel. */
   ms: number
-  /** Set on the first request after a wake. */
-  wake: WakeInfo | undefined
+  /** The wake that it was held for; `none` too when it was held in vain. */
+  wake: WakeInfo['kind'] | 'none'
+  /** Milliseconds that it was held until its instance was awake; undefined when that was awake already. */
+  wakeMs: number | undefined
+  /** Milliseconds from sending it to the head of the app's answer; undefined without one. */
+  upstreamMs: number | undefined
+  /** The first request after a wake: the one that is told of it. */
+  first: boolean
   /** Who ended it early; undefined when it ended as it should. */
   aborted: 'visitor' | 'app' | 'edge' | undefined
 }

@@ -15,6 +15,7 @@ export class DirectExchange extends Exchange {
   #upstream: ClientRequest | undefined
   #connected = false
   #answered = false
+  #received = 0
 
   /** Headers that only this connection is about. */
   protected connectionHeaders(): string[] {
@@ -66,12 +67,19 @@ export class DirectExchange extends Exchange {
     this.#upstream.destroy()
   }
 
+  protected override received(): number {
+    return this.#received
+  }
+
   #sendBody(upstream: ClientRequest): void {
     const { req } = this
     if (!hasBody(req)) {
       upstream.end()
       return
     }
+    req.on('data', chunk => {
+      this.#received += chunk.length
+    })
     req.pipe(upstream, { end: false })
     req.once('end', () => {
       if (req.rawTrailers.length > 0) upstream.addTrailers(requestTrailers(req.rawTrailers))

@@ -9,6 +9,7 @@ import type { AccessRecord, EdgeContext } from './context.ts'
 import { appStopping, bodyTimeout, isAppsFault, isUnreachable, upstreamProblem } from './failures.ts'
 import type { ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
+import type { Answer } from './pages.ts'
 import { answerTo, sendAnswer } from './pages.ts'
 import type { Running } from './roster.ts'
 import type { Routed } from './router.ts'
@@ -30,6 +31,8 @@ export abstract class Exchange implements Running {
   /** Who ended it early. Once set, what the other side reports is an echo of that. */
   aborted: AccessRecord['aborted']
   place = -1
+  /** When it was last sent to the app, in the context's ms; 0: not. */
+  protected sentAt = 0
   #lease: Lease | undefined
   #wake: WakeInfo | undefined
   #leaving: AbortController | undefined
@@ -38,6 +41,16 @@ export abstract class Exchange implements Running {
   /** Made when the request is first looked at: most are over before. */
   #standstill: Standstill | undefined
   readonly #began: number
+  /** The peer's address, read while there is a connection. */
+  #peer = ''
+  /** Since when it is held; 0: it is not. */
+  #heldSince = 0
+  /** How long it was held before that. */
+  #held = 0
+  #awoke: WakeInfo['kind'] | undefined
+  /** When the head of the app's answer came; 0: not. */
+  #headAt = 0
+  #code: string | undefined
 
   constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse, routed: Routed) {
     this.context = context
@@ -59,6 +72,7 @@ export abstract class Exchange implements Running {
   /** Begins. From here on, whatever happens ends in {@link settle}. */
   start(): void {
     this.context.running.add(this)
+    this.#peer = plainAddress(this.req.socket.remoteAddress ?? 'unknown')
     this.res.on('close', () => this.settle())
     this.#claim()
   }
@@ -82,7 +96,13 @@ export abstract class Exchange implements Running {
     if (!(error instanceof Problem)) {
       context.notices.error('edge_request_failed', { app: this.routed.site.app }, { error: messageOf(error) })
     } else if (isAppsFault(error)) this.#blame(error.code, error.cause)
-    sendAnswer(this.req, res, answerTo(error), context.draining)
+    this.answer(answerTo(error))
+  }
+
+  /** Answers in the app's place. Nothing may have been sent yet. */
+  answer(answer: Answer): void {
+    this.#code = answer.code ?? 'answered'
+    this.bytes = sendAnswer(this.req, this.res, answer, this.context.draining)
   }
 
   /** Ends an answer so that the visitor sees it is not complete. */
@@ -148,6 +168,11 @@ export abstract class Exchange implements Running {
     return this.res.headersSent ? this.res.statusCode : 0
   }
 
+  /** Bytes of the request's body so far. */
+  protected received(): number {
+    return 0
+  }
+
   /** The headers for the app. */
   protected headersForApp(): string[] {
     const { req, routed, context } = this
@@ -169,13 +194,10 @@ export abstract class Exchange implements Running {
     return context.proxies?.visitor(this.#peer, joined(req.headers['x-forwarded-for'])) ?? this.#peer
   }
 
-  get #peer(): string {
-    return plainAddress(this.req.socket.remoteAddress ?? 'unknown')
-  }
-
-  /** How the head of this answer is to be forwarded. */
+  /** How the head of this answer, which has just come, is to be forwarded. */
   protected responseRules(status: number): ResponseRules {
     const { req } = this
+    this.#headAt = this.context.now()
     return {
       mayTrail: req.httpVersionMinor !== 0 && req.method !== 'HEAD' && status !== 204 && status !== 304,
       maySize: status >= 200 && status !== 204,
@@ -200,6 +222,7 @@ export abstract class Exchange implements Running {
   #hold(): void {
     const leaving = new AbortController()
     this.#leaving = leaving
+    this.#heldSince = this.context.now()
     this.routed.site.target.acquire(leaving.signal).then(
       lease => {
         if (this.settled) lease.release()
@@ -219,6 +242,13 @@ export abstract class Exchange implements Running {
       return
     }
     this.context.running.watch(lease)
+    this.sentAt = this.context.now()
+    if (this.#heldSince !== 0) {
+      this.#held += this.sentAt - this.#heldSince
+      this.#heldSince = 0
+      // Where a deploy made it wait, or a restart of the host, it was held for a start all the same.
+      this.#awoke = lease.awoke ?? 'cold'
+    }
     try {
       this.send(lease)
     } catch (error) {
@@ -246,15 +276,24 @@ export abstract class Exchange implements Running {
   #record(): AccessRecord {
     const { req, routed, context } = this
     const query = routed.path.indexOf('?')
+    const now = context.now()
+    this.#requestId ||= requestId(req.headers['x-request-id'])
     return {
       app: routed.site.app,
       method: req.method ?? '',
       path: query === -1 ? routed.path : routed.path.slice(0, query),
       requestId: this.#requestId,
+      protocol: req.httpVersion,
+      visitor: this.visitor,
       status: this.status(),
-      bytes: this.bytes,
-      ms: context.now() - this.#began,
-      wake: this.#wake,
+      code: this.#code,
+      received: this.received(),
+      sent: this.bytes,
+      ms: now - this.#began,
+      wake: this.#awoke ?? 'none',
+      wakeMs: this.#leaving && this.#held + (this.#heldSince === 0 ? 0 : now - this.#heldSince),
+      upstreamMs: this.#headAt === 0 ? undefined : this.#headAt - this.sentAt,
+      first: this.#wake !== undefined,
       aborted: this.aborted,
     }
   }

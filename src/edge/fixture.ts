@@ -22,6 +22,7 @@ export class HandApp implements Leasable {
   upstream: Upstream | undefined
   /** Told to the next lease only. */
   wake: WakeInfo | undefined
+  awoke: WakeInfo['kind'] | undefined
   readonly waiting = new Set<PromiseWithResolvers<Lease>>()
   unreachable?: () => Promise<void>
   #revoked = new AbortController()
@@ -33,7 +34,7 @@ export class HandApp implements Leasable {
 
   lease(): Lease | undefined {
     if (!this.upstream) return undefined
-    const { upstream, wake } = this
+    const { upstream, wake, awoke } = this
     this.wake = undefined
     this.out++
     this.taken++
@@ -45,7 +46,7 @@ export class HandApp implements Leasable {
       this.out--
       this.#tell()
     }
-    return { upstream, wake, revoked: this.#revoked.signal, release }
+    return { upstream, wake, awoke, revoked: this.#revoked.signal, release }
   }
 
   acquire(signal: AbortSignal): Promise<Lease> {
@@ -64,6 +65,7 @@ export class HandApp implements Leasable {
   wakeUp(upstream: Upstream, wake?: WakeInfo): void {
     this.upstream = upstream
     this.wake = wake
+    this.awoke = wake?.kind
     for (const place of this.waiting) place.resolve(this.lease() as Lease)
     this.waiting.clear()
   }

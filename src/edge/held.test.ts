@@ -18,10 +18,10 @@ test('a request to a sleeping app is held and answered after the wake, which bot
   const sent = wires.map(wire => wire.received).join('')
   assert.equal(sent.match(/X-Dormice-Wake: cold;dur=120\r\n/g)?.length, 1)
   assert.deepEqual(
-    records.map(({ path, status, wake }) => ({ path, status, wake })),
+    records.map(({ path, status, first }) => ({ path, status, first })),
     [
-      { path: '/first', status: 200, wake: { kind: 'cold', ms: 120.4 } },
-      { path: '/second', status: 200, wake: undefined },
+      { path: '/first', status: 200, first: true },
+      { path: '/second', status: 200, first: false },
     ],
   )
 })

@@ -77,14 +77,23 @@ export function badRequest(text: string): Answer {
   return { status: 400, code: 'bad_request', text }
 }
 
-/** Sends an answer of the edge's own: JSON, HTML or plain text, by what the request accepts. Nothing may have been sent yet. */
-export function sendAnswer(req: IncomingMessage, res: ServerResponse, answer: Answer, close: boolean): void {
+/**
+ * Sends an answer of the edge's own: JSON, HTML or plain text, by what the request accepts. Nothing may have been sent
+ * yet. Returns the bytes of its body.
+ */
+export function sendAnswer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  answer: Answer,
+  close: boolean,
+): number {
   const { type, body } = render(String(req.headers.accept ?? ''), answer)
+  const bytes = Buffer.byteLength(body)
   const headers = [
     'Content-Type',
     type,
     'Content-Length',
-    String(Buffer.byteLength(body)),
+    String(bytes),
     'Cache-Control',
     'no-store',
     'X-Content-Type-Options',
@@ -95,6 +104,7 @@ export function sendAnswer(req: IncomingMessage, res: ServerResponse, answer: An
   if (close) headers.push('Connection', 'close')
   res.writeHead(answer.status, headers)
   res.end(body)
+  return req.method === 'HEAD' ? 0 : bytes
 }
 
 function render(accept: string, { status, code, text }: Answer): { type: string; body: string } {

@@ -29,7 +29,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   protected override send(lease: Lease): void {
     const { req, routed, context } = this
     this.#sent = false
-    this.#since = context.now()
+    this.#since = this.sentAt
     this.#upload = hasBody(req) ? new Upload(req) : undefined
     context.pools.get(lease.upstream).dispatch(
       {
@@ -45,6 +45,10 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   protected override abandon(): void {
     this.#controller?.abort(ABANDONED)
     this.#upload?.destroy()
+  }
+
+  protected override received(): number {
+    return this.#upload?.received ?? 0
   }
 
   /** Ends a request that the app lets wait for too long. While its body is coming in, it is not the app's turn. */

@@ -75,7 +75,7 @@ test('a WebSocket passes text and binary, and holds its lease until it is closed
     records.map(({ path, status, aborted }) => ({ path, status, aborted })),
     [{ path: '/chat', status: 101, aborted: undefined }],
   )
-  assert.ok(records[0]!.bytes > 300)
+  assert.ok(records[0]!.sent > 300)
 })
 
 test('an upgraded request gets the same headers as any other', async t => {
@@ -247,7 +247,7 @@ test('an answer other than 101 is relayed whole, however large', async t => {
   assert.match(received.slice(0, 300), /\r\nConnection: close\r\n/)
   assert.ok(received.endsWith(`\r\n\r\n${body}`))
   await app.idle()
-  assert.deepEqual([records[0]?.status, records[0]?.bytes], [403, body.length])
+  assert.deepEqual([records[0]?.status, records[0]?.sent], [403, body.length])
 })
 
 test('a refusal of the upgrade that the app cuts off is seen to be cut off', async t => {

@@ -43,15 +43,16 @@ export class UpgradeExchange extends DirectExchange {
   readonly #head: Buffer
   #instance: Socket | undefined
   #orderly = false
+  #sentBefore = 0
+  readonly #receivedBefore: number
   readonly #standstill = new Standstill()
-  readonly #sentBefore: number
 
   /** @param head what the visitor already sent of the new protocol */
   constructor(context: EdgeContext, req: IncomingMessage, visitor: Socket, head: Buffer, routed: Routed) {
     super(context, req, respondOn(req, visitor), routed)
     this.#visitor = visitor
     this.#head = head
-    this.#sentBefore = visitor.bytesWritten
+    this.#receivedBefore = visitor.bytesRead - head.length
     visitor.on('end', this.#left)
   }
 
@@ -87,6 +88,10 @@ export class UpgradeExchange extends DirectExchange {
     super.settle()
   }
 
+  protected override received(): number {
+    return this.#instance ? this.#visitor.bytesRead - this.#receivedBefore : super.received()
+  }
+
   protected override connectionHeaders(): string[] {
     return ['Connection', 'Upgrade', 'Upgrade', this.req.headers.upgrade ?? '']
   }
@@ -120,6 +125,7 @@ export class UpgradeExchange extends DirectExchange {
     visitor.off('end', this.#left)
     this.res.detachSocket(visitor)
     visitor.write(switching(answer, responseHeaders(answer.rawHeaders, this.responseRules(101))), 'latin1')
+    this.#sentBefore = visitor.bytesWritten
     if (head.length > 0) visitor.write(head)
     if (this.#head.length > 0) instance.write(this.#head)
     tunnel(visitor, instance, this.context.limits.halfOpen, breaker => {

@@ -196,6 +196,13 @@ export interface Engine {
   remove(id: string): Promise<void>
   /** By id or by name. */
   container(reference: string): Promise<Container>
+  /** CPU time that a running container has used since it began, ms; undefined where the engine does not count it. */
+  cpuTime(id: string): Promise<number | undefined>
+  /**
+   * How many TCP connections to elsewhere a running container holds that it opened itself; undefined where that
+   * cannot be seen from here, as on another machine than the engine's.
+   */
+  outbound(id: string): Promise<number | undefined>
   /** All containers of this host, in any state. */
   containers(): Promise<Container[]>
   /**

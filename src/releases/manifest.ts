@@ -46,6 +46,12 @@ export const AppSettings = z.object({
   sleepAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
     .optional()
     .describe('Idle time until the app is put to sleep, e.g. "5m".'),
+  idle: z
+    .enum(['requests', 'cpu', 'connections'], 'accepted: "requests", "cpu" or "connections"')
+    .optional()
+    .describe(
+      'What keeps the app awake: requests alone, or also CPU time that it uses, or TCP connections that it has opened.',
+    ),
   wakeTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m')
     .optional()
     .describe('How long a request waits for the app to wake.'),

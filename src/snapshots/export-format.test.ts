@@ -33,7 +33,7 @@ function described(change: (it: any) => void = () => undefined): unknown {
         env: {},
         confinement: 'confined',
         state: 'keep',
-        settings: { wakeTimeout: 10_000 },
+        settings: { wakeTimeout: 10_000, idle: 'cpu' },
         source: { kind: 'upload', sha256: '0'.repeat(64), bytes: 1 },
       },
       files: [['main.js', '0'.repeat(64)]],
@@ -65,6 +65,8 @@ describe('the description of an exported app', () => {
       ['wakeTimeout', -1],
       ['startTimeout', 10 ** 9],
       ['maxWaiting', 0],
+      ['idle', 'never'],
+      ['sleepAfter', '5m'],
       ['disk', 0],
       ['unknown', 1],
     ] as const) {

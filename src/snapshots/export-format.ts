@@ -55,7 +55,7 @@ const durations: ReadonlySet<string> = new Set(['freezeAfter', 'sleepAfter', 'wa
  * Settings as they are stored, sizes in bytes and times in ms. The same is accepted as by every other way to set
  * them: a limit of 0 would be none.
  */
-const Settings = z.record(z.string(), z.number()).transform((stored, context) => {
+const Settings = z.record(z.string(), z.unknown()).transform((stored, context) => {
   const written = Object.entries(stored).map(([key, value]) => [
     key,
     durations.has(key) ? `${value}ms` : value,

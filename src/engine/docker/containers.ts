@@ -154,7 +154,7 @@ async function* toIterable(buffer: Buffer): AsyncGenerator<Buffer> {
   yield buffer
 }
 
-function inspect(docker: Docker, id: string): Promise<Docker.ContainerInspectInfo> {
+export function inspect(docker: Docker, id: string): Promise<Docker.ContainerInspectInfo> {
   return bounded('look at container', 20_000, () => docker.getContainer(id).inspect())
 }
 

@@ -10,6 +10,7 @@ import {
   type LayerSource,
   NotFound,
 } from '../engine.ts'
+import { cpuTime, outbound } from './activity.ts'
 import { assemble } from './assemble.ts'
 import { connect } from './client.ts'
 import { commit, seal } from './commit.ts'
@@ -82,6 +83,8 @@ export class DockerEngine implements Engine, AsyncDisposable {
   thaw = (id: string) => thaw(this.#docker, id)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
   remove = (id: string) => containers.remove(this.#docker, id)
+  cpuTime = (id: string) => cpuTime(this.#docker, id)
+  outbound = (id: string) => outbound(this.#docker, id)
   container = (id: string) => containers.get(this.#docker, id)
   containers = () => containers.list(this.#docker, this.#host)
   changes = (id: string) => containers.changes(this.#docker, id)

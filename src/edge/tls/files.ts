@@ -1,0 +1,141 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Log } from '../../log.ts'
+import { messageOf } from '../../problem.ts'
+import { type Certificate, namesFor, readCertificate } from './certificate.ts'
+import type { CertificateSource, TlsFailure, TlsStatus } from './source.ts'
+
+/** How often it is looked whether files have changed, ms. */
+const LOOK_INTERVAL = 5_000
+
+type Pair = { chain: string; key: string }
+/** What was read from a pair of files. */
+type Read = { stamp: string; certificate: Certificate | undefined; failure: TlsFailure | undefined }
+
+/**
+ * Certificates from a folder that somebody else keeps: `NAME.crt` or `NAME.pem` beside `NAME.key`, and
+ * `fullchain.pem` beside `privkey.pem`, in the folder itself and in the folders in it (as certbot leaves them).
+ * What changes is read anew; what cannot be read then leaves the certificate from before in place.
+ */
+export class FileCertificates implements CertificateSource {
+  readonly #folder: string
+  readonly #log: Log
+  readonly #now: () => number
+  #read = new Map<string, Read>()
+  #byName = new Map<string, Certificate>()
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+
+  /** @param now epoch ms */
+  constructor(folder: string, log: Log, now: () => number = Date.now) {
+    this.#folder = folder
+    this.#log = log
+    this.#now = now
+  }
+
+  /** Reads the folder, and goes on looking. @throws {Error} there is no certificate in it that can be used */
+  async start(): Promise<void> {
+    await this.#lookOnce()
+    if (this.#byName.size === 0) {
+      const [why] = this.status().failures
+      throw new Error(why ? `${why.subject}: ${why.detail}` : 'no certificate with a key is there')
+    }
+    this.#timer = setInterval(() => void this.look(), LOOK_INTERVAL).unref()
+  }
+
+  find(host: string): Certificate | undefined {
+    const [own, wildcard] = namesFor(host)
+    return this.#byName.get(own) ?? this.#byName.get(wildcard)
+  }
+
+  challenge(): undefined {}
+
+  status(): TlsStatus {
+    const all = [...this.#read.values()]
+    const certificates = all.flatMap(({ certificate }) => certificate ?? [])
+    return {
+      certificates: certificates
+        .map(({ names, notAfter }) => ({ names, notAfter }))
+        .sort((a, b) => a.notAfter - b.notAfter),
+      failures: all.flatMap(({ failure }) => failure ?? []),
+    }
+  }
+
+  /** Reads what has changed. Later calls join one that is under way. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookOnce()
+      .catch(error =>
+        this.#log.warn('certificates_unreadable', { folder: this.#folder, error: messageOf(error) }),
+      )
+      .finally(() => {
+        this.#looking = undefined
+      })
+    return this.#looking
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+  }
+
+  async #lookOnce(): Promise<void> {
+    const next = new Map<string, Read>()
+    for (const pair of await findPairs(this.#folder)) {
+      next.set(pair.chain, await this.#readPair(pair, this.#read.get(pair.chain)))
+    }
+    this.#read = next
+    this.#byName = byName([...next.values()].flatMap(({ certificate }) => certificate ?? []))
+  }
+
+  async #readPair(pair: Pair, before: Read | undefined): Promise<Read> {
+    const stamp = await stampOf(pair)
+    if (before?.stamp === stamp) return before
+    try {
+      const [chain, key] = await Promise.all([readFile(pair.chain, 'utf8'), readFile(pair.key, 'utf8')])
+      const certificate = readCertificate(chain, key)
+      this.#log.info('certificate_read', { file: pair.chain, names: certificate.names })
+      return { stamp, certificate, failure: undefined }
+    } catch (error) {
+      this.#log.warn('certificate_unreadable', { file: pair.chain, error: messageOf(error) })
+      return { stamp, certificate: before?.certificate, failure: this.#failure(pair, error, before) }
+    }
+  }
+
+  #failure({ chain }: Pair, error: unknown, before: Read | undefined): TlsFailure {
+    const since = before?.failure?.since ?? this.#now()
+    const { notAfter } = before?.certificate ?? {}
+    return { subject: chain, detail: messageOf(error), since, retryAt: this.#now(), notAfter }
+  }
+}
+
+/** Certificates by name; of several for one name the one that is good for longest. */
+function byName(certificates: Certificate[]): Map<string, Certificate> {
+  const found = new Map<string, Certificate>()
+  for (const certificate of certificates.sort((a, b) => a.notAfter - b.notAfter)) {
+    for (const name of certificate.names) found.set(name, certificate)
+  }
+  return found
+}
+
+async function findPairs(folder: string): Promise<Pair[]> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  const inner = entries.filter(entry => entry.isDirectory() || entry.isSymbolicLink())
+  const folders = [folder, ...inner.map(({ name }) => join(folder, name))]
+  const lists = await Promise.all(folders.map(async at => pairsOf(at, await readdir(at).catch(() => []))))
+  return lists.flat()
+}
+
+function pairsOf(folder: string, names: string[]): Pair[] {
+  const there = new Set(names)
+  return names.flatMap(name => {
+    const key = name === 'fullchain.pem' ? 'privkey.pem' : `${basename(name).replace(/\.(crt|pem)$/, '')}.key`
+    if (!/\.(crt|pem)$/.test(name) || !there.has(key)) return []
+    return { chain: join(folder, name), key: join(folder, key) }
+  })
+}
+
+/** Changes when one of the files does, be it by a link that leads elsewhere. */
+async function stampOf({ chain, key }: Pair): Promise<string> {
+  const files = await Promise.all([chain, key].map(file => stat(file).catch(() => undefined)))
+  return files.map(file => (file ? `${file.ino}:${file.size}:${file.mtimeMs}` : 'none')).join(' ')
+}
