@@ -2,7 +2,7 @@ import { existsSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { type Network, parseNetwork } from './networks.ts'
-import { parseDuration, parseSize } from './releases/manifest.ts'
+import { parseDuration, parseSize } from './releases/values.ts'
 
 /** The host's settings: read once from the environment, frozen. Times in ms, sizes in bytes. */
 export type Config = {

@@ -15,17 +15,28 @@ export function parseNetwork(text: string): Network | undefined {
   return { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' }
 }
 
+/** IPv4 as IPv6 (RFC 4291, 2.5.5.2). */
+const MAPPED = new BlockList()
+MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6')
+
 /** A set of networks that addresses are looked up in. */
 export class Networks {
-  readonly #list = new BlockList()
+  readonly #ipv4 = new BlockList()
+  // Of its own: to Node's list every IPv4 address is in `::/0`, which nobody means who writes it.
+  readonly #ipv6 = new BlockList()
 
   constructor(networks: Iterable<Network>) {
-    for (const { address, prefix, family } of networks) this.#list.addSubnet(address, prefix, family)
+    for (const { address, prefix, family } of networks) {
+      const isIpv4 = family === 'ipv4' || (prefix >= 96 && MAPPED.check(address, 'ipv6'))
+      const list = isIpv4 ? this.#ipv4 : this.#ipv6
+      list.addSubnet(address, prefix, family)
+    }
   }
 
   /** @param address as {@link plainAddress} gives it */
   has(address: string): boolean {
-    return this.#list.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
+    if (!address.includes(':')) return this.#ipv4.check(address, 'ipv4')
+    return this.#ipv6.check(address, 'ipv6') || this.#ipv4.check(address, 'ipv6')
   }
 }
 

@@ -2,7 +2,9 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import { Problem } from '../problem.ts'
+import { Access } from '../releases/access.ts'
 import { AppSettings } from '../releases/manifest.ts'
+import { mergeAccess, withHashes } from './access.ts'
 import { appParam, json, problems, validationHook } from './openapi.ts'
 import { renderApp } from './render.ts'
 import type { Services } from './services.ts'
@@ -54,11 +56,15 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
       },
       responses: { 200: json('The app', AppShape), ...problems },
     }),
-    c => {
+    async c => {
       const name = c.req.valid('param').app
+      apps.get(name)
+      const { access, ...change } = c.req.valid('json')
+      if (access !== undefined) change['access'] = await withHashes(access)
+      // Only now, for hashing takes its time.
       const instance = apps.get(name)
       const now = store.app(name)?.settings ?? {}
-      store.setSettings(name, merge(now, c.req.valid('json')))
+      store.setSettings(name, merge(now, change))
       instance.settingsChanged()
       return c.json(show(name), 200)
     },
@@ -106,7 +112,9 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
 
   /** Settings as stored have sizes in bytes and durations in ms; a null takes one back to its default. */
   function merge(now: AppSettings, change: Record<string, unknown>): AppSettings {
-    const wanted = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null))
+    const { access, ...rest } = change
+    const wanted = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
+    if (access != null) wanted['access'] = mergeAccess(now.access, access)
     const parsed = AppSettings.strict().safeParse(wanted)
     if (!parsed.success) throw badSettings(parsed.error.issues)
     const { memory } = parsed.data
@@ -127,9 +135,11 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
 function badSettings(issues: readonly { path: PropertyKey[]; message: string; code: string }[]): Problem {
   const [issue] = issues
   const where = issue?.path.join('.')
+  const { shape } = issue?.path[0] === 'access' ? Access : AppSettings
+  const accepted = issue?.code === 'unrecognized_keys' ? `; accepted: ${Object.keys(shape).join(', ')}` : ''
   return new Problem({
     code: 'invalid_settings',
     status: 400,
-    detail: `${where ? `${where}: ` : ''}${issue?.message ?? 'not valid'}; accepted: ${Object.keys(AppSettings.shape).join(', ')}`,
+    detail: `${where ? `${where}: ` : ''}${issue?.message ?? 'not valid'}${accepted}`,
   })
 }

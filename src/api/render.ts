@@ -4,12 +4,14 @@ import type { Instance } from '../apps/instance.ts'
 import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
+import { showAccess } from './access.ts'
 import type { AppShape, ReleaseShape, SnapshotShape } from './shapes.ts'
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
 export function renderApp(context: Context, app: App, instance: Instance): AppShape {
   const spec = context.store.launch(app.name)?.release.spec
+  const { rules, ...settings } = effectiveSettings(context.config, app.settings, spec)
   const { leases, waiting } = instance.load
   const failure = instance.failure
   return {
@@ -22,7 +24,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     createdAt: iso(app.createdAt),
     lastUsedAt: instance.lastUsed === undefined ? null : iso(instance.lastUsed),
     requests: { running: leases, waiting },
-    settings: effectiveSettings(context.config, app.settings, spec),
+    settings: { ...settings, access: rules?.access ? showAccess(rules.access) : null },
     failure: failure
       ? {
           at: iso(failure.at),

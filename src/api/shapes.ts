@@ -4,6 +4,26 @@ import { z } from '@hono/zod-openapi'
 
 export const StateShape = z.enum(['asleep', 'waking', 'awake', 'frozen', 'falling-asleep', 'crashed', 'lost'])
 
+/** A rate as it is shown; `per` in ms. */
+const RateShape = z.object({ requests: z.number().int(), per: z.number(), burst: z.number().int() })
+
+/** Access rules as they are shown. */
+export const AccessShape = z
+  .object({
+    allow: z.array(z.string()).optional().openapi({ description: 'only these may come; empty: all' }),
+    deny: z.array(z.string()).optional().openapi({ description: 'these may not, whatever `allow` says' }),
+    auth: z.array(z.string()).optional().openapi({
+      description: 'users of basic auth; their passwords are never shown',
+    }),
+    rate: RateShape.optional().openapi({ description: 'requests of one address in `per` ms' }),
+    maxBody: z.number().int().optional().openapi({ description: 'bytes of a request’s body' }),
+    concurrency: z.number().int().optional().openapi({ description: 'requests that the app gets at once' }),
+    queue: z.number().int().optional().openapi({ description: 'requests that may wait for their turn' }),
+    queueTimeout: z.number().optional().openapi({ description: 'ms that they wait' }),
+  })
+  .openapi('Access')
+export type AccessShape = z.infer<typeof AccessShape>
+
 export const AppShape = z
   .object({
     name: z.string(),
@@ -26,6 +46,9 @@ export const AppShape = z
       wakeTimeout: z.number().int().openapi({ description: 'ms' }),
       startTimeout: z.number().int().openapi({ description: 'ms' }),
       maxWaiting: z.number().int(),
+      access: AccessShape.nullable().openapi({
+        description: 'null: everybody may come, as often as they like',
+      }),
     }),
     failure: z
       .object({ at: z.iso.datetime(), message: z.string(), log: z.string(), retryAt: z.iso.datetime() })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import pLimit from 'p-limit'
 import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
@@ -12,6 +13,7 @@ import { Leases } from './leases.ts'
 import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
 import * as problems from './problems.ts'
+import type { Rules } from './rules.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
 import { WaitedTooLong, Waiting } from './waiting.ts'
@@ -92,6 +94,10 @@ export class Instance implements Leasable, Keepable {
   async works(): Promise<boolean | undefined> {
     const { container } = this
     return container === undefined ? undefined : this.#background.works(container, this.#settings)
+  }
+
+  get rules(): Rules | undefined {
+    return this.#settings.rules
   }
 
   /** Id of the live container, for reading its log. */
@@ -520,12 +526,12 @@ export class Instance implements Leasable, Keepable {
   }
 
   #readSettings(): EffectiveSettings {
-    const app = this.#context.store.app(this.name)
-    return effectiveSettings(
-      this.#context.config,
-      app?.settings ?? {},
-      this.#context.store.launch(this.name)?.release.spec,
-    )
+    const { config, store } = this.#context
+    const own = store.app(this.name)?.settings ?? {}
+    const settings = effectiveSettings(config, own, store.launch(this.name)?.release.spec)
+    // There are none before the first reading.
+    const before = this.#settings?.rules
+    return isDeepStrictEqual(settings.rules, before) ? { ...settings, rules: before } : settings
   }
 
   async #notReady(error: StartFailed): Promise<Problem> {

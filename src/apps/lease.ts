@@ -1,3 +1,5 @@
+import type { Rules } from './rules.ts'
+
 /** Where an awake instance is reached. */
 export type Upstream = { host: string; port: number }
 
@@ -42,6 +44,8 @@ export type Lease = {
 
 /** What the edge needs of an app's instance. */
 export interface Leasable {
+  /** What its requests are held to; undefined: nothing. Another object after every change, and only then. */
+  readonly rules?: Rules | undefined
   /** Claims the instance if it is awake, in one synchronous step; undefined when it must be woken first. */
   lease(): Lease | undefined
   /**

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Config } from '../config.ts'
 import type { AppSettings } from '../releases/manifest.ts'
 import type { ReleaseSpec } from '../store/records.ts'
+import { type Rules, rulesOf } from './rules.ts'
 
 const MiB = 1024 * 1024
 
@@ -21,6 +22,7 @@ export type EffectiveSettings = {
   disk: number
   /** How many requests may wait for a wake. */
   maxWaiting: number
+  rules: Rules | undefined
 }
 
 /** The app's own settings win over its `dormice.json`, and that over the host's defaults. */
@@ -41,5 +43,6 @@ export function effectiveSettings(
     startTimeout: chosen.startTimeout ?? 30_000,
     disk: chosen.disk ?? 2048 * MiB,
     maxWaiting: chosen.maxWaiting ?? 512,
+    rules: rulesOf(app, release?.settings ?? {}),
   }
 }

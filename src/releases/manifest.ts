@@ -1,37 +1,6 @@
 import { z } from 'zod'
-
-/** Parses `128m`, `1g`, `700MB`, `1073741824` into bytes; undefined when it is not a size. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim())
-  if (!match) return undefined
-  const power = ' kmgt'.indexOf((match[2] || ' ').toLowerCase())
-  return Math.floor(Number(match[1]) * 1024 ** power)
-}
-
-/** Parses `250ms`, `30s`, `5m`, `2h`, `1d` into milliseconds; undefined when it is not a duration. */
-export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim())
-  if (!match) return undefined
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms']
-  return Number(match[1]) * unit
-}
-
-/** A size as written by people, e.g. `"256m"`, read into bytes. */
-export const Size = z
-  .union([z.number().int().positive(), z.string()], 'accepted: bytes as a number, or e.g. "128m", "1g"')
-  .transform((value, context) => {
-    const bytes = typeof value === 'number' ? value : parseSize(value)
-    if (bytes === undefined) context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
-    return bytes ?? z.NEVER
-  })
-
-/** A duration as written by people, e.g. `"5m"`, read into milliseconds. */
-export const Duration = z.string().transform((value, context) => {
-  const ms = parseDuration(value)
-  if (ms === undefined)
-    context.addIssue(`"${value}" is not a duration; accepted: e.g. "500ms", "30s", "5m", "2h"`)
-  return ms ?? z.NEVER
-})
+import { Access, UploadedAccess } from './access.ts'
+import { Duration, Size } from './values.ts'
 
 const MiB = 1024 * 1024
 
@@ -68,11 +37,13 @@ export const AppSettings = z.object({
     .max(65_536)
     .optional()
     .describe('Requests that may wait for a wake at the same time.'),
+  access: Access.optional().describe('Who may come to the app, and how much of it they get.'),
 })
 export type AppSettings = z.infer<typeof AppSettings>
 
 /** `dormice.json` at the root of an upload. Unknown keys are refused, so that a typing error is seen. */
 export const Manifest = AppSettings.extend({
+  access: UploadedAccess.optional().describe('Who may come to the app, and how much of it they get.'),
   $schema: z.string().optional().describe('Address of this schema, for editors.'),
   runtime: z
     .enum(['node', 'python', 'static', 'dockerfile'])

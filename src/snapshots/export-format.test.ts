@@ -22,7 +22,12 @@ function described(change: (it: any) => void = () => undefined): unknown {
     format: 1,
     name: 'app',
     exportedAt: '2026-01-02T03:04:05.678Z',
-    settings: { memory: 128 * 1024 * 1024, sleepAfter: 60_000, cpu: 0.5 },
+    settings: {
+      memory: 128 * 1024 * 1024,
+      sleepAfter: 60_000,
+      cpu: 0.5,
+      access: { rate: { requests: 5, per: 1000, burst: 9 }, auth: { anna: null }, queueTimeout: 5000 },
+    },
     env: ['API_KEY'],
     release: {
       createdAt: 1,

@@ -128,6 +128,17 @@ function issueOf(text: string, shape: z.ZodType): string | undefined {
   }
 }
 
+/**
+ * Settings without the hashes of passwords. The users stay, so that what is imported is not open to all; nobody comes
+ * in as one of them until a password is set.
+ */
+export function exportedSettings({ access, ...settings }: AppSettings): AppSettings {
+  if (access === undefined) return settings
+  if (access.auth === undefined) return { ...settings, access }
+  const users = Object.keys(access.auth).map(user => [user, null] as const)
+  return { ...settings, access: { ...access, auth: Object.fromEntries(users) } }
+}
+
 /** Name of a layer's entry. */
 export function layerEntry(layer: string): string {
   return `layers/${layer.replace('sha256:', '')}.tar.gz`

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { pack } from 'tar-stream'
 import type { Context } from '../apps/context.ts'
 import type { DiffId } from '../engine/engine.ts'
-import { type ExportedApp, layerEntry } from './export-format.ts'
+import { type ExportedApp, exportedSettings, layerEntry } from './export-format.ts'
 import type { Point } from './fork.ts'
 import { copiedLayers } from './images.ts'
 
@@ -21,7 +21,7 @@ export async function exportApp(context: Context, { app, release, snapshot }: Po
       format: 1,
       name: app.name,
       exportedAt: new Date(now()).toISOString(),
-      settings: app.settings,
+      settings: exportedSettings(app.settings),
       env: store.envKeys(app.name).map(({ key }) => key),
       release: {
         createdAt: release.createdAt,
