@@ -33,7 +33,10 @@ export const AppShape = z
     release: z.number().int().nullable(),
     snapshot: z.number().int().nullable().openapi({ description: 'null: its disk is the release’s' }),
     createdAt: z.iso.datetime(),
-    lastUsedAt: z.iso.datetime().nullable().openapi({ description: 'null: not since the host started' }),
+    lastUsedAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: 'when it last woke or ended a request; null: never' }),
     requests: z.object({ running: z.number().int(), waiting: z.number().int() }),
     settings: z.object({
       memory: z.number().int(),

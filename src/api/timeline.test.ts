@@ -21,6 +21,7 @@ const notes: App = {
   generation: 3,
   release: 1,
   snapshot: 2,
+  lastUsed: null,
   deletedAt: null,
 }
 const copy: App = { ...notes, name: 'copy', snapshot: null }

@@ -300,3 +300,40 @@ test('an app whose CPU counts sleeps for idleness only once it has used none for
   await sweep(0)
   assert.equal(app.state, 'asleep')
 })
+
+test('when an app was last used is known after a restart, whether it wrote anything or not', async t => {
+  const stage = new Stage(t, ['a', 'b', 'c', 'never'])
+  stage.clock = 5_000
+  await stage.write('a', 'one')
+  await stage.read('b')
+  await stage.write('c', 'one')
+  // Its container holds what a snapshot has that was taken while it ran.
+  await stage.app('c').snapshot('manual')
+  stage.clock = 9_000
+  for (const name of ['a', 'b', 'c']) await stage.app(name).sleep('manual')
+  await stage.crash()
+  assert.deepEqual(
+    ['a', 'b', 'c', 'never'].map(name => stage.app(name).lastUsed),
+    [5_000, 5_000, 5_000, undefined],
+  )
+})
+
+test('that an app is used is not written for each request, nor as it wakes, but once as it falls asleep', async t => {
+  const stage = new Stage(t, ['a'])
+  const stored = () => stage.host.store.app('a')?.lastUsed
+  stage.clock = 5_000
+  for (let n = 0; n < 3; n++) await stage.read('a')
+  assert.equal(stored(), null)
+  await stage.app('a').sleep('manual')
+  assert.equal(stored(), 5_000)
+})
+
+test('an app that wrote nothing falls asleep also when the disk is too full to note when it was used', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.read('a')
+  t.mock.method(stage.host.store, 'used', () => {
+    throw new Error('database or disk is full')
+  })
+  await stage.app('a').sleep('manual')
+  assert.deepEqual([stage.app('a').state, stage.containersOf('a')], ['asleep', []])
+})

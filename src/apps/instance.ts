@@ -53,6 +53,7 @@ export class Instance implements Leasable, Keepable {
     this.#background = new Background(name, { engine, log, now: () => performance.now() })
     this.#failures = new Failures(name, context.now)
     this.#settings = this.#readSettings()
+    this.#lastUsed = context.store.app(name)?.lastUsed ?? undefined
   }
 
   get state(): State {
@@ -78,7 +79,7 @@ export class Instance implements Leasable, Keepable {
     return this.#state === 'awake' && leases + waiting === 0 && this.#line.pendingCount === 0
   }
 
-  /** When it last woke or a lease came back, epoch ms; undefined: not since the host started. */
+  /** When it last woke or a lease came back, epoch ms; undefined: never. Kept across restarts as of its last sleep. */
   get lastUsed(): number | undefined {
     return this.#lastUsed
   }
@@ -445,9 +446,10 @@ export class Instance implements Leasable, Keepable {
     const began = performance.now()
     const ranFor = this.#running ? began - this.#running.since : 0
     try {
-      const asleep = await fallAsleep(this.#context, this.name, container, reason, () =>
-        this.#context.keeper.release(this.name),
-      )
+      const asleep = await fallAsleep(this.#context, this.name, container, reason, {
+        lastUsed: this.#lastUsed,
+        stopped: () => this.#context.keeper.release(this.name),
+      })
       await this.#context
         .compactIfUrgent(this.name)
         .catch(error =>

@@ -11,6 +11,7 @@ const app: App = {
   generation: 5,
   release: 1,
   snapshot: 4,
+  lastUsed: null,
   deletedAt: null,
 }
 

@@ -19,14 +19,15 @@ export type Asleep = {
  * DESIGN. No lease may be out. Until the store's transaction the container is the truth, after it the image
  * is; so it may be called again after any failure, and that finishes what the first call began.
  *
- * @param stopped called once the container is stopped and its memory free
+ * @param options.lastUsed when the app was last used, epoch ms, if that is known; noted with the rest
+ * @param options.stopped called once the container is stopped and its memory free
  */
 export async function fallAsleep(
   context: Context,
   app: string,
   container: string,
   reason: SnapshotReason,
-  stopped: () => void = () => undefined,
+  { lastUsed, stopped }: { lastUsed: number | undefined; stopped: () => void },
 ): Promise<Asleep> {
   const { engine, store, logs, log, step } = context
   await engine.stop(container, graceSeconds)
@@ -40,11 +41,21 @@ export async function fallAsleep(
   step('sleep.logged')
   const launch = store.launch(app)
   if (!launch) throw new Error(`${app} has a container and no release`)
-  const snapshot =
-    launch.release.spec.state === 'keep' ? await commit(context, launch, container, reason) : undefined
+  const keeps = launch.release.spec.state === 'keep'
+  const snapshot = keeps ? await commit(context, launch, container, reason, lastUsed) : undefined
+  if (!snapshot && lastUsed !== undefined) noteUse(context, app, lastUsed)
   await engine.remove(container)
   step('sleep.removed')
   return { snapshot, lastLines }
+}
+
+/** With a full disk an app without a snapshot falls asleep all the same. */
+function noteUse({ store, log }: Context, app: string, lastUsed: number): void {
+  try {
+    store.used(app, lastUsed)
+  } catch (error) {
+    log.warn('last_use_not_noted', { app, error: messageOf(error) })
+  }
 }
 
 /** Steps 5 to 7; undefined when nothing changed on the disk. */
@@ -53,6 +64,7 @@ async function commit(
   launch: Launch,
   container: string,
   reason: SnapshotReason,
+  lastUsed: number | undefined,
 ): Promise<Snapshot | undefined> {
   const { engine, store, step } = context
   const generation = launch.app.generation + 1
@@ -64,11 +76,11 @@ async function commit(
     if (live) store.supersede(launch.app.name)
     return undefined
   }
-  if (live && (await isSameDisk(context, live, image)) && store.settleOn(live)) {
+  if (live && (await isSameDisk(context, live, image)) && store.settleOn(live, lastUsed)) {
     await engine.removeImage(snapshot.image)
     return live
   }
-  store.addSnapshot(snapshot)
+  store.addSnapshot(snapshot, lastUsed)
   step('sleep.recorded')
   return snapshot
 }

@@ -11,6 +11,8 @@ export type App = {
   generation: number
   release: number | null
   snapshot: number | null
+  /** As of its last sleep; see `schema.ts`. */
+  lastUsed: number | null
   deletedAt: number | null
 }
 

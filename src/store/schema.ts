@@ -27,6 +27,8 @@ export const apps = sqliteTable('apps', {
   snapshot: integer(),
   /** Number of the newest snapshot that it ever had: a name of an image that is being removed is never given again. */
   lastSnapshot: integer('last_snapshot').notNull().default(0),
+  /** When it last woke or ended a request, as of its last sleep; null: never. */
+  lastUsed: integer('last_used'),
   /** When its deletion began; the row goes last, after everything on the engine. */
   deletedAt: integer('deleted_at'),
 })

@@ -161,11 +161,15 @@ export class TimelineStore {
     return (row?.last ?? 0) + 1
   }
 
-  /** Makes a new snapshot the app's current one: step 7 of falling asleep, in one transaction. */
-  addSnapshot(snapshot: Snapshot): void {
+  /**
+   * Makes a new snapshot the app's current one: step 7 of falling asleep, in one transaction.
+   *
+   * @param lastUsed when the app was last used, epoch ms, where that is known; so also below
+   */
+  addSnapshot(snapshot: Snapshot, lastUsed?: number): void {
     this.#db.transaction(() => {
       this.#insertSnapshot(snapshot)
-      this.#beginGeneration(snapshot.app, { snapshot: snapshot.number })
+      this.#beginGeneration(snapshot.app, { snapshot: snapshot.number, lastUsed })
     })
   }
 
@@ -178,10 +182,10 @@ export class TimelineStore {
    * Makes a snapshot that was taken of the running app its current one: its container holds nothing more, or
    * is gone. False when the snapshot was forgotten meanwhile.
    */
-  settleOn({ app, number }: Snapshot): boolean {
+  settleOn({ app, number }: Snapshot, lastUsed?: number): boolean {
     return this.#db.transaction(() => {
       if (!this.snapshot(app, number)) return false
-      this.#beginGeneration(app, { snapshot: number })
+      this.#beginGeneration(app, { snapshot: number, lastUsed })
       return true
     })
   }
@@ -198,6 +202,11 @@ export class TimelineStore {
     this.#beginGeneration(app)
   }
 
+  /** The app fell asleep and there is no snapshot of that to note it with. */
+  used(app: string, lastUsed: number): void {
+    this.#db.update(apps).set({ lastUsed }).where(eq(apps.name, app)).run()
+  }
+
   #insertSnapshot(snapshot: Snapshot): void {
     const changed = snapshot.changed && JSON.stringify(snapshot.changed)
     this.#db
@@ -212,7 +221,10 @@ export class TimelineStore {
   }
 
   /** The one place that counts generations. @param current what the app goes on from, where that changes */
-  #beginGeneration(app: string, current: Partial<Pick<App, 'release' | 'snapshot'>> = {}): void {
+  #beginGeneration(
+    app: string,
+    current: Partial<Pick<App, 'release' | 'snapshot'>> & { lastUsed?: number | undefined } = {},
+  ): void {
     this.#db
       .update(apps)
       .set({ ...current, generation: sql`${apps.generation} + 1` })
