@@ -145,10 +145,12 @@ async function buildHost({
   port = await listen(edge, config)
   stack.use(upkeep)
   upkeep.start()
+  // Only then tunnels are ended: apps that were told to stop have said goodbye by them.
+  stack.use(edge)
   // Before what may still be done in the background is waited for: it is not what a shutdown is asked for.
   if (!leaveRunning) stack.defer(() => sleepAll(context, apps))
   stack.defer(() => upkeep.end())
-  stack.use(edge)
+  stack.defer(() => edge.drain())
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),
     setInterval(() => upkeep.sweep(), upkeepInterval),

@@ -38,6 +38,12 @@ export type Lease = {
    * {@link InstanceGone} when it has ended by itself.
    */
   readonly revoked: AbortSignal
+  /**
+   * Tells that the lease is for an upgraded connection now, which may have no end: who puts the instance to sleep does
+   * not wait for it, and revokes it when no request is left. Its holder gives it back at once then, and leaves the
+   * connection to the app, which says goodbye when it is told to stop.
+   */
+  upgraded?(): void
   /** Gives the lease back; later calls do nothing. */
   release(): void
 }

@@ -12,6 +12,8 @@ export class Leases {
   readonly #returned: () => void
   readonly #revoke = new AbortController()
   #out = 0
+  /** How many of them are for upgraded connections. */
+  #upgraded = 0
   #wake: WakeInfo | undefined
   readonly #awoke: WakeInfo['kind'] | undefined
   #drain: { cancellable: boolean; settle: (outcome: Outcome) => void } | undefined
@@ -39,32 +41,38 @@ export class Leases {
     const wake = this.#wake
     this.#wake = undefined
     let out = true
+    let upgraded = false
     return {
       upstream: this.#upstream,
       wake,
       awoke: this.#awoke,
       revoked: this.#revoke.signal,
+      upgraded: () => {
+        if (!out || upgraded) return
+        upgraded = true
+        this.#upgraded++
+        this.#revokeUpgraded()
+      },
       release: () => {
         if (!out) return
         out = false
         this.#out--
+        if (upgraded) this.#upgraded--
         if (this.#out === 0) this.#drain?.settle('drained')
+        else this.#revokeUpgraded()
         this.#returned()
       },
     }
   }
 
   /**
-   * Resolves when none is out. What is still out after `timeout` ms is revoked; until then {@link cancel} ends
-   * a cancellable drain. The owner gives out no lease meanwhile.
+   * Resolves when none is out. What is still out after `timeout` ms is revoked, upgraded connections as soon as
+   * nothing else is; until then {@link cancel} ends a cancellable drain. The owner gives out no lease meanwhile.
    */
   drain({ cancellable, timeout }: { cancellable: boolean; timeout: number }): Promise<Outcome> {
     if (this.#out === 0) return Promise.resolve('drained')
     const { promise, resolve } = Promise.withResolvers<Outcome>()
-    const timer = setTimeout(() => {
-      if (this.#drain) this.#drain.cancellable = false
-      this.#revoke.abort()
-    }, timeout)
+    const timer = setTimeout(() => this.#revokeAll(), timeout)
     this.#drain = {
       cancellable,
       settle: outcome => {
@@ -73,6 +81,7 @@ export class Leases {
         resolve(outcome)
       },
     }
+    this.#revokeUpgraded()
     return promise
   }
 
@@ -86,5 +95,14 @@ export class Leases {
     if (!this.#drain?.cancellable) return false
     this.#drain.settle('cancelled')
     return true
+  }
+
+  #revokeUpgraded(): void {
+    if (this.#drain && this.#out === this.#upgraded) this.#revokeAll()
+  }
+
+  #revokeAll(): void {
+    if (this.#drain) this.#drain.cancellable = false
+    this.#revoke.abort()
   }
 }

@@ -80,8 +80,8 @@ export class Connections {
     for (const socket of this.#open) if (!busy.has(socket)) socket.destroySoon()
   }
 
-  /** Breaks off all of them. */
-  destroy(): void {
-    for (const socket of this.#open) socket.destroy()
+  /** Breaks off all of them but those to be spared. */
+  destroy(spared: ReadonlySet<Duplex> = new Set()): void {
+    for (const socket of this.#open) if (!spared.has(socket)) socket.destroy()
   }
 }

@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { silent } from '../log.ts'
 import { Dialer } from './dialer.ts'
+import type { Wire } from './fixture.ts'
 import { cannedApp, dial, get, HandApp, httpApp, rawApp, stage } from './fixture.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { Pools } from './pools.ts'
@@ -168,6 +169,63 @@ test('closing tells the app of a tunnel that no more comes, and passes on its la
   assert.match(await visitor.end(), /last words$/)
   await closed
   assert.equal(records[0]?.aborted, undefined)
+})
+
+test('draining lets answers end and tunnels go on, until closing ends those too', async t => {
+  const begun = Promise.withResolvers<ServerResponse>()
+  const wire = Promise.withResolvers<Wire>()
+  const tunnelled = await rawApp(t, async app => {
+    await app.until('\r\n\r\n')
+    app.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+    wire.resolve(app)
+  })
+  const answering = await httpApp(t, (_, res) => {
+    res.write('begun;')
+    begun.resolve(res)
+  })
+  const { port, edge, app } = await stage(t, tunnelled)
+  const talker = await dial(t, port)
+  await talker.write(get('/', 'Connection: Upgrade', 'Upgrade: x')).until('101')
+  app.upstream = answering
+  const visitor = await dial(t, port)
+  await visitor.write(get()).until('begun;')
+  const drained = edge.drain({ timeout: 60_000 })
+  await assert.rejects(dial(t, port), { code: 'ECONNREFUSED' })
+  ;(await begun.promise).end('ended')
+  assert.match(await visitor.end(), /ended\r\n0\r\n\r\n$/)
+  await drained
+  await talker.write('still ').until('101')
+  await (await wire.promise).until('still ')
+  ;(await wire.promise).write('there')
+  await talker.until('there')
+  const closed = edge.close()
+  await (await wire.promise).end()
+  await talker.end()
+  await closed
+})
+
+test('draining breaks off answers that are not over in time, and no tunnel', async t => {
+  const wire = Promise.withResolvers<Wire>()
+  const upstream = await rawApp(t, async side => {
+    if ((await side.until('\r\n\r\n')).includes('Upgrade')) {
+      side.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+      wire.resolve(side)
+    }
+  })
+  const { port, edge, app, records } = await stage(t, upstream)
+  const talker = await dial(t, port)
+  await talker.write(get('/', 'Connection: Upgrade', 'Upgrade: x')).until('101')
+  const visitor = await dial(t, port)
+  visitor.write(get())
+  await app.until(({ taken }) => taken === 2)
+  await edge.drain({ timeout: 20 })
+  assert.equal(await visitor.end(), '')
+  assert.deepEqual(
+    records.map(({ aborted }) => aborted),
+    ['edge'],
+  )
+  ;(await wire.promise).write('there')
+  await talker.until('there')
 })
 
 test('an address that is taken is an error of listen', async t => {

@@ -49,6 +49,11 @@ export type Edge = AsyncDisposable & {
   /** Where it listens; undefined before and after. */
   readonly address: AddressInfo | undefined
   /**
+   * Accepts no more connections and requests and lets answers under way finish for at most `timeout` ms (10,000 unless
+   * told), then breaks off those that are left. Tunnels go on: they end when their apps are told to stop.
+   */
+  drain(options?: { timeout?: number }): Promise<void>
+  /**
    * Accepts no more connections and requests, ends tunnels, lets answers under way finish for at most `drain` ms
    * (10,000 unless told), then breaks off what is left. Later calls wait for the first.
    */
@@ -66,6 +71,7 @@ export function createEdge({
   clock = performance,
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
+  const { answerTimeout, bodyTimeout, unreadTimeout, farewell } = bounds
   const proxies = trust && new Proxies(trust)
   const connections = new Connections(
     bounds,
@@ -88,7 +94,7 @@ export function createEdge({
       running.remove(request)
       // An answer begun as kept-alive leaves its connection open behind it.
       if (context.draining) setImmediate(closeIdle)
-      if (running.size === 0) quiet?.()
+      for (const each of watchers) each()
     },
     draining: false,
     cutting: false,
@@ -227,21 +233,56 @@ export function createEdge({
     connections.closeIdle(busy)
   }
 
-  let closing: Promise<void> | undefined
-  /** Called when the last answer is over. */
-  let quiet: (() => void) | undefined
-  async function shut(drain: number): Promise<void> {
+  /** Called when a request is over. */
+  const watchers = new Set<() => void>()
+  /** Resolves once it is so; looked at whenever a request is over. */
+  function until(isSo: () => boolean): Promise<void> {
+    return new Promise(resolve => {
+      const look = () => {
+        if (!isSo()) return
+        watchers.delete(look)
+        resolve()
+      }
+      watchers.add(look)
+      look()
+    })
+  }
+
+  let refusing: Promise<void> | undefined
+  /** Accepts no more connections and requests; resolves once all connections are closed. */
+  function refuseMore(): Promise<void> {
     context.draining = true
     server.closeIdleConnections = closeIdle
-    const closed = server.listening ? new Promise<void>(done => server.close(() => done())) : undefined
-    for (const each of tunnels) each.end()
-    const bound = setTimeout(() => {
+    refusing ??= server.listening ? new Promise(done => server.close(() => done())) : Promise.resolve()
+    return refusing
+  }
+
+  /** Breaks off what is left after `timeout` ms, but for these connections. */
+  function cutAfter(timeout: number, spared: () => ReadonlySet<Duplex>): NodeJS.Timeout {
+    return setTimeout(() => {
       context.cutting = true
-      connections.destroy()
-    }, drain)
+      connections.destroy(spared())
+    }, timeout)
+  }
+
+  const isTunnel = (each: Running) => each instanceof UpgradeExchange && each.joined
+  async function drain(timeout: number): Promise<void> {
+    void refuseMore()
+    const sockets = () => running.list().flatMap(each => (isTunnel(each) ? each.res.req.socket : []))
+    const bound = cutAfter(timeout, () => new Set(sockets()))
+    await until(() => running.list().every(isTunnel))
+    clearTimeout(bound)
+    context.cutting = false
+  }
+
+  let closing: Promise<void> | undefined
+  async function shut(timeout: number): Promise<void> {
+    const closed = refuseMore()
+    for (const each of tunnels) each.end()
+    const bound = cutAfter(timeout, () => new Set())
     await closed
     // The server is closed before the last connection has told its answer so.
-    if (running.size > 0) await new Promise<void>(resolve => (quiet = resolve))
+    await until(() => running.size === 0)
     clearTimeout(bound)
     clearInterval(sweep)
     context.notices.end()
@@ -254,7 +295,7 @@ export function createEdge({
       for (const each of running.list()) each.expire?.(now)
       context.notices.sweep(now)
     },
-    Math.min(bounds.answerTimeout / 4, bounds.bodyTimeout / 4, bounds.unreadTimeout / 4, 5_000),
+    Math.min(5_000, Math.min(answerTimeout, bodyTimeout, unreadTimeout, farewell) / 4),
   ).unref()
 
   return {
@@ -270,8 +311,11 @@ export function createEdge({
     get address() {
       return (server.address() as AddressInfo | null) ?? undefined
     },
-    close({ drain = 10_000 } = {}) {
-      closing ??= shut(drain)
+    drain({ timeout = 10_000 } = {}) {
+      return drain(timeout)
+    },
+    close({ drain: timeout = 10_000 } = {}) {
+      closing ??= shut(timeout)
       return closing
     },
     [Symbol.asyncDispose]() {

@@ -135,7 +135,7 @@ export abstract class Exchange implements Running {
   retry(error: Error): boolean {
     if (this.#retried || this.settled || this.res.headersSent) return false
     this.#retried = true
-    this.#release()
+    this.release()
     const looked = isUnreachable(error) ? this.routed.site.target.unreachable?.() : undefined
     if (looked) looked.then(this.#claim.bind(this), problem => this.fail(problem))
     else this.#claim()
@@ -153,7 +153,7 @@ export abstract class Exchange implements Running {
       this.#leaving?.abort(new Error('the visitor left'))
       this.abandon()
     }
-    this.#release()
+    this.release()
     if (!req.complete) takeRest(req, context.limits.linger)
     if (context.log.access) context.log.access(this.#record())
   }
@@ -206,6 +206,19 @@ export abstract class Exchange implements Running {
     }
   }
 
+  /** Who puts the instance to sleep need not wait for this any more. */
+  protected upgraded(): void {
+    this.#lease?.upgraded?.()
+  }
+
+  /** Gives the lease back, if it holds one. */
+  protected release(): void {
+    const lease = this.#lease
+    if (!lease) return
+    this.#lease = undefined
+    lease.release()
+  }
+
   #claim(): void {
     if (this.settled) return
     const { target } = this.routed.site
@@ -254,13 +267,6 @@ export abstract class Exchange implements Running {
     } catch (error) {
       this.fail(error)
     }
-  }
-
-  #release(): void {
-    const lease = this.#lease
-    if (!lease) return
-    this.#lease = undefined
-    lease.release()
   }
 
   /** Tells the log that the app failed. */

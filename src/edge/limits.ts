@@ -30,6 +30,8 @@ export type Limits = {
   linger: number
   /** How long a tunnel may be silent after one side has ended. */
   halfOpen: number
+  /** How long a tunnel may go on once its app is told to stop; more than the time apps have for that. */
+  farewell: number
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
@@ -47,4 +49,5 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   answerHeaderBytes: 64 * 1024,
   linger: 5_000,
   halfOpen: 60_000,
+  farewell: 15_000,
 })

@@ -222,16 +222,48 @@ test('a tunnel that only one side has ended is closed after a silence', async t 
   await app.idle()
 })
 
-test('a revoked lease closes its tunnel', async t => {
+test('a revoked lease of a tunnel is back at once, and what the app says goodbye with arrives', async t => {
   const { upstream, joined } = await agreeingApp(t)
-  const { port, app, records } = await stage(t, upstream)
+  const { edge, port, app, records } = await stage(t, upstream)
+  const visitor = await dial(t, port)
+  visitor.write(UPGRADE)
+  await visitor.until(SWITCHING)
+  app.revoke()
+  assert.equal(app.out, 0)
+  const wire = await joined
+  wire.write('goodbye')
+  await visitor.until('goodbye')
+  await visitor.write('and you').socket.end()
+  assert.match(await wire.end(), /and you$/)
+  assert.match(await visitor.end(), /goodbye$/)
+  await edge.close()
+  assert.equal(records[0]?.aborted, undefined)
+})
+
+test('a tunnel whose app does not end it when told to stop is cut', async t => {
+  const { upstream, joined } = await agreeingApp(t)
+  const { edge, port, app, records } = await stage(t, upstream, { limits: { farewell: 50 } })
   const visitor = await dial(t, port)
   visitor.write(UPGRADE)
   await visitor.until(SWITCHING)
   app.revoke()
   await Promise.all([visitor.end(), (await joined).end()])
-  await app.idle()
+  await edge.close()
   assert.equal(records[0]?.aborted, 'edge')
+})
+
+test('an app that agrees while it is told to stop still gets its tunnel', async t => {
+  const { upstream, joined } = await agreeingApp(t)
+  const { port, app } = await stage(t, upstream)
+  const lease = app.lease.bind(app)
+  app.lease = () => {
+    const given = lease()
+    return given && { ...given, upgraded: () => app.revoke() }
+  }
+  const visitor = await dial(t, port)
+  visitor.write(UPGRADE)
+  ;(await joined).write('goodbye').socket.end()
+  assert.equal(await visitor.end(), `${SWITCHING}goodbye`)
 })
 
 test('an answer other than 101 is relayed whole, however large', async t => {

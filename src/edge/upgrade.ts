@@ -46,6 +46,8 @@ export class UpgradeExchange extends DirectExchange {
   #sentBefore = 0
   readonly #receivedBefore: number
   readonly #standstill = new Standstill()
+  /** Since when its app is being stopped, in the context's ms; 0: it is not. */
+  #farewell = 0
 
   /** @param head what the visitor already sent of the new protocol */
   constructor(context: EdgeContext, req: IncomingMessage, visitor: Socket, head: Buffer, routed: Routed) {
@@ -67,16 +69,30 @@ export class UpgradeExchange extends DirectExchange {
     this.#instance.end()
   }
 
+  /** Whether the two connections are joined. */
+  get joined(): boolean {
+    return this.#instance !== undefined
+  }
+
+  /**
+   * The instance must go. It is told to stop once the lease is back; what it then says goodbye with still reaches the
+   * visitor.
+   */
   override revoke(): void {
-    if (this.#instance) {
-      this.aborted ??= 'edge'
-      this.abandon()
-    } else super.revoke()
+    if (!this.#instance) {
+      super.revoke()
+      return
+    }
+    this.#farewell = this.context.now()
+    this.release()
   }
 
   override expire(now: number): void {
     if (!this.#instance) super.expire(now)
-    else if (this.#standstill.isUnread(this.#visitor, this.context.limits, now)) {
+    else if (this.#farewell > 0 && now - this.#farewell > this.context.limits.farewell) {
+      this.aborted ??= 'edge'
+      this.abandon()
+    } else if (this.#standstill.isUnread(this.#visitor, this.context.limits, now)) {
       this.context.notices.warn('edge_visitor_stalled', { app: this.routed.site.app, at: 'tunnel' })
       this.aborted ??= 'visitor'
       this.abandon()
@@ -133,6 +149,8 @@ export class UpgradeExchange extends DirectExchange {
       this.aborted ??= breaker
       this.settle()
     })
+    // Last: it may be revoked by that.
+    this.upgraded()
   }
 
   /** A visitor who ends before the app agreed has gone. */
