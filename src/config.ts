@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns'
 import { existsSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname, resolve } from 'node:path'
@@ -12,6 +13,8 @@ export type Config = {
   listen: { host: string; port: number }
   /** Apps are `<app>.<domain>`. Lower case. */
   domain: string
+  /** Addresses of the DNS servers that are asked about custom domains; empty: the system's. */
+  dns: readonly string[]
   /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
   trust: readonly Network[]
   /** Budget for all instances together, bytes. */
@@ -66,6 +69,15 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       read(env, 'DORMICE_LISTEN', '127.0.0.1:8080', parseListen, 'host:port, e.g. "127.0.0.1:8080"'),
     ),
     domain: read(env, 'DORMICE_DOMAIN', 'localhost', parseDomain, 'a domain name, e.g. "apps.example.com"'),
+    dns: Object.freeze(
+      read(
+        env,
+        'DORMICE_DNS',
+        'system',
+        parseServers,
+        '"system", or addresses of DNS servers with commas between, e.g. "9.9.9.9,127.0.0.1:5353"',
+      ),
+    ),
     trust: Object.freeze(
       read(
         env,
@@ -174,6 +186,17 @@ function defaultDisk(data: string): number {
   while (!existsSync(folder)) folder = dirname(folder)
   const { blocks, bsize } = statfsSync(folder)
   return Math.floor(blocks * bsize * 0.8)
+}
+
+function parseServers(text: string): string[] | undefined {
+  if (text === 'system') return []
+  const servers = text.split(',').map(server => server.trim())
+  try {
+    new Resolver().setServers(servers)
+  } catch {
+    return undefined
+  }
+  return servers
 }
 
 function parseListen(text: string): Config['listen'] | undefined {

@@ -16,6 +16,8 @@ import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
 import { look, watch } from './apps/watch.ts'
 import { type Config, ConfigError } from './config.ts'
+import { Domains } from './domains/domains.ts'
+import { systemDns } from './domains/evidence.ts'
 import { createEdge, type Edge } from './edge/edge.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
 import { LayerStore } from './layers/layer-store.ts'
@@ -38,6 +40,8 @@ const sweepInterval = 1_000
 const lookInterval = 60_000
 /** How often it is looked whose layers are to be copied, ms. */
 const upkeepInterval = 1_000
+/** How often it is looked which custom domains are to be looked up, ms. */
+const domainInterval = 1_000
 /** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
 const startPatience = 3_000
 /** How long a shutdown may take to put everything to sleep, ms; what still runs then is adopted by the next start. */
@@ -126,10 +130,12 @@ async function buildHost({
   const timeline = new Timeline(context, apps)
   const upkeep = new Upkeep(context, apps)
   const deployer = new Deployer(context, apps, { engine, config, runtimes, caBundle })
+  const domains = stack.use(new Domains(context, apps, { dns: systemDns(config.dns) }))
   const edge = createEdge({
     resolve: app => apps.find(app),
-    control: createApi({ context, apps, deployer, timeline, version }),
+    control: createApi({ context, apps, deployer, timeline, domains, version }),
     domain: config.domain,
+    custom: name => domains.find(name),
     trust: config.trust.length === 0 ? undefined : new Networks(config.trust),
     log,
   })
@@ -154,6 +160,7 @@ async function buildHost({
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),
     setInterval(() => upkeep.sweep(), upkeepInterval),
+    setInterval(() => domains.sweep(), domainInterval),
     setInterval(() => look(apps, log), lookInterval),
     setInterval(() => upkeep.look(), lookInterval),
   ]

@@ -5,6 +5,7 @@ import { dashboard } from '../dashboard/pages.ts'
 import { Problem } from '../problem.ts'
 import { appRoutes } from './apps.ts'
 import { bearerToken } from './auth.ts'
+import { domainRoutes } from './domains.ts'
 import { envRoutes } from './env.ts'
 import { jsonBodyLimit } from './json-body-limit.ts'
 import { logRoutes } from './logs.ts'
@@ -31,7 +32,7 @@ export function createApi(services: Services): RequestListener {
   api.use('/v1/*', bearerToken(context))
   // Uploads stream to a file and have a limit of their own.
   api.on(['PATCH', 'PUT'], '/v1/*', jsonBodyLimit())
-  api.on('POST', ['/v1/apps/:app/rollback', '/v1/apps/:app/fork'], jsonBodyLimit())
+  api.on('POST', ['/v1/apps/:app/rollback', '/v1/apps/:app/fork', '/v1/apps/:app/domains'], jsonBodyLimit())
   const resources = [
     appRoutes,
     releaseRoutes,
@@ -39,6 +40,7 @@ export function createApi(services: Services): RequestListener {
     timelineRoutes,
     transferRoutes,
     envRoutes,
+    domainRoutes,
     logRoutes,
   ]
   for (const routes of resources) {

@@ -1,5 +1,6 @@
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
+import type { Domains } from '../domains/domains.ts'
 import type { Deployer } from '../releases/deploy.ts'
 import type { Timeline } from '../snapshots/timeline.ts'
 
@@ -9,5 +10,6 @@ export type Services = {
   apps: Apps
   deployer: Deployer
   timeline: Timeline
+  domains: Domains
   version: string
 }

@@ -136,6 +136,65 @@ export type RestoredShape = z.infer<typeof RestoredShape>
 export const EnvKeyShape = z.object({ key: z.string(), updatedAt: z.iso.datetime() }).openapi('EnvKey')
 export type EnvKeyShape = z.infer<typeof EnvKeyShape>
 
+const ProofShape = z.enum(['cname', 'txt', 'http'])
+const look = {
+  checkedAt: z.iso
+    .datetime()
+    .nullable()
+    .openapi({ description: 'null: not looked at since the host started' }),
+  pointsHere: z.boolean().nullable().openapi({ description: 'whether its visitors come to this host' }),
+  checks: z
+    .array(z.object({ method: ProofShape, ok: z.boolean(), detail: z.string() }))
+    .openapi({ description: 'what was found when it was last looked at' }),
+}
+const DomainState = z
+  .enum(['pending', 'verified'])
+  .openapi({ description: 'pending: it was not shown yet to be the app’s, and is not served' })
+
+export const DomainShape = z
+  .object({
+    domain: z.string().openapi({ description: 'lower case; an international name as punycode' }),
+    app: z.string(),
+    url: z.string(),
+    state: DomainState,
+    proof: ProofShape.nullable().openapi({ description: 'how it was shown to be the app’s' }),
+    createdAt: z.iso.datetime(),
+    verifiedAt: z.iso.datetime().nullable(),
+    target: z.string().openapi({ description: 'the app’s own name on this host, which a CNAME names' }),
+    apex: z
+      .boolean()
+      .nullable()
+      .openapi({ description: 'whether it is the top of its zone, which cannot have a CNAME' }),
+    records: z
+      .array(
+        z.object({
+          purpose: z.enum(['both', 'visitors', 'owner']).openapi({
+            description:
+              'visitors: it leads them here; owner: it shows whose the name is, while they still go elsewhere',
+          }),
+          type: z.enum(['CNAME', 'A', 'AAAA', 'TXT']),
+          name: z.string(),
+          value: z.string().nullable().openapi({ description: 'null: the address of this server' }),
+        }),
+      )
+      .openapi({
+        description: 'what to make in DNS: those for visitors; the one for the owner is enough to show it',
+      }),
+    file: z
+      .object({ url: z.string(), content: z.string() })
+      .openapi({ description: 'what shows it as well, where the name is served now' }),
+    ...look,
+    nextCheckAt: z.iso.datetime().nullable().openapi({ description: 'null: nothing is waited for' }),
+    redirectFrom: z
+      .object({ domain: z.string(), state: DomainState, proof: ProofShape.nullable(), ...look })
+      .nullable()
+      .openapi({
+        description: 'the name with or without www, whose visitors are sent on once it is verified',
+      }),
+  })
+  .openapi('Domain')
+export type DomainShape = z.infer<typeof DomainShape>
+
 export const LogLineShape = z
   .object({ at: z.iso.datetime(), stream: z.enum(['stdout', 'stderr']), text: z.string() })
   .openapi('LogLine')

@@ -9,6 +9,7 @@ import { Connections } from './connections.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
 import { ControlRequest } from './control.ts'
 import { isLoopback } from './crowd.ts'
+import type { FindCustom } from './custom.ts'
 import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import { isSafe } from './failures.ts'
@@ -34,6 +35,8 @@ export type EdgeOptions = {
   control: RequestListener
   /** Apps are `<app>.<domain>`. Lower case. */
   domain: string
+  /** What becomes of requests for hosts that are not below it. */
+  custom?: FindCustom
   log: EdgeLog
   limits?: Partial<Limits>
   /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
@@ -65,6 +68,7 @@ export function createEdge({
   resolve,
   control,
   domain,
+  custom,
   log,
   limits,
   trust,
@@ -77,7 +81,7 @@ export function createEdge({
     bounds,
     address => isLoopback(address) || proxies?.has(address) === true,
   )
-  const route = createRouter({ sites: new Sites(resolve), domain, targetBytes: bounds.targetBytes })
+  const route = createRouter({ sites: new Sites(resolve), domain, custom, targetBytes: bounds.targetBytes })
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
   const running = new Roster(dialer)

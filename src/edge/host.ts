@@ -31,6 +31,11 @@ export function isHost(host: string): boolean {
   return /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host)
 }
 
+/** The name in a Host header that is one: lower case, without its port and a dot at its end. */
+export function hostName(host: string): string {
+  return host.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase()
+}
+
 const DOT = 0x2e
 const ZERO = 0x30
 const NINE = 0x39

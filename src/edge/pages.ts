@@ -11,6 +11,8 @@ export type Answer = {
   text: string
   /** Seconds. */
   retryAfter?: number | undefined
+  /** Where it is instead, of a redirect. */
+  location?: string
 }
 
 /**
@@ -68,7 +70,7 @@ export function bareDomain(host: string, domain: string): Answer {
 }
 
 /** The port that visitors come by, as `:8080`; empty for the usual one. It need not be the one that is listened on. */
-function portOf(host: string): string {
+export function portOf(host: string): string {
   return /^(?:\[.*\]|[^:]*)(:\d{1,5})$/.exec(host)?.[1] ?? ''
 }
 
@@ -100,6 +102,7 @@ export function sendAnswer(
     'nosniff',
   ]
   if (answer.code !== undefined) headers.push('X-Dormice-Error', answer.code)
+  if (answer.location !== undefined) headers.push('Location', answer.location)
   if (answer.retryAfter !== undefined) headers.push('Retry-After', String(Math.ceil(answer.retryAfter)))
   if (close) headers.push('Connection', 'close')
   res.writeHead(answer.status, headers)

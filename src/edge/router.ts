@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { FindCustom } from './custom.ts'
+import { routeCustom } from './custom.ts'
 import { countHosts } from './headers.ts'
 import { isHost, parseHost } from './host.ts'
 import type { Answer } from './pages.ts'
@@ -22,10 +24,15 @@ export type Route =
   | { to: 'edge'; answer: Answer; distrust?: boolean }
 
 /** @property domain lower case */
-export type RouterOptions = { sites: Sites; domain: string; targetBytes: number }
+export type RouterOptions = {
+  sites: Sites
+  domain: string
+  targetBytes: number
+  custom?: FindCustom | undefined
+}
 
 /** Where a request goes, by its Host, once it can be understood in just one way. */
-export function createRouter({ sites, domain, targetBytes }: RouterOptions) {
+export function createRouter({ sites, domain, targetBytes, custom = () => undefined }: RouterOptions) {
   return (req: IncomingMessage): Route => {
     const { headers, url = '' } = req
     if (req.httpVersionMajor !== 1) return refuse(UNKNOWN_VERSION)
@@ -43,7 +50,13 @@ export function createRouter({ sites, domain, targetBytes }: RouterOptions) {
     const label = parseHost(host, domain)
     if (label === 'dormice') return { to: 'control', path }
     if (label === '') return { to: 'edge', answer: bareDomain(host, domain) }
-    const site = label === undefined ? undefined : sites.find(label)
+    let site: Site | undefined
+    if (label !== undefined) site = sites.find(label)
+    else if (isHost(host)) {
+      const found = routeCustom(custom, host, path)
+      if (found && 'status' in found) return { to: 'edge', answer: found }
+      site = found && sites.find(found.app)
+    }
     if (site === undefined) {
       return isHost(host) ? { to: 'edge', answer: unknownHost(host, domain) } : refuse(BAD_HOST)
     }
