@@ -3,6 +3,7 @@ import type { Log } from '../log.ts'
 import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 import type { Notices } from './notices.ts'
+import type { Outbox } from './outbox.ts'
 import type { Pools } from './pools.ts'
 import type { Proxies } from './proxies.ts'
 import type { Roster, Running } from './roster.ts'
@@ -55,6 +56,7 @@ export type EdgeContext = {
   /** Milliseconds that only grow. */
   readonly now: () => number
   readonly running: Roster
+  readonly outbox: Outbox
   /** Takes a request off the roster. */
   ended(request: Running): void
   /** Set while the edge closes: connections take no further request. */

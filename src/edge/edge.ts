@@ -16,6 +16,7 @@ import { isSafe } from './failures.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { Notices } from './notices.ts'
+import { Outbox } from './outbox.ts'
 import { sendAnswer } from './pages.ts'
 import { Pools } from './pools.ts'
 import { Proxies } from './proxies.ts'
@@ -94,6 +95,7 @@ export function createEdge({
     proxies,
     now: () => clock.now(),
     running,
+    outbox: new Outbox(),
     ended(request) {
       running.remove(request)
       // An answer begun as kept-alive leaves its connection open behind it.

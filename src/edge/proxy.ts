@@ -5,13 +5,14 @@ import { hasBody, Upload } from './body.ts'
 import { Exchange } from './exchange.ts'
 import { answerTimeout, isCodingKnown, isIdempotent, unknownCoding, upstreamProblem } from './failures.ts'
 import { responseHeaders, trailerPairs } from './headers.ts'
+import type { Due } from './outbox.ts'
 import { relayInformation, writeHead } from './relay.ts'
 
 /**
  * A request over a kept connection: nearly all of them. The exchange is undici's handler itself, so that a request
  * costs one object and no closures.
  */
-export class PooledExchange extends Exchange implements Dispatcher.DispatchHandler {
+export class PooledExchange extends Exchange implements Dispatcher.DispatchHandler, Due {
   #controller: Dispatcher.DispatchController | undefined
   #upload: Upload | undefined
   /** The request went out, at least in part. */
@@ -23,8 +24,12 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   #since = 0
   /** What had come from the visitor when last looked at. */
   #read = 0
-  /** What the answer's head says its body's length is; -1 when it does not say. */
-  #length = -1
+  /** The head of the answer waits for the end of this turn of the event loop, and with it what comes until then. */
+  #isDue = false
+  /** The beginning of the body, while the head waits. */
+  #first: string | Buffer | undefined
+  /** The answer ends with that. */
+  #isWhole = false
 
   protected override send(lease: Lease): void {
     const { req, routed, context } = this
@@ -83,7 +88,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     headers: IncomingHttpHeaders,
     reason?: string,
   ): void {
-    const { req, res } = this
+    const { req, res, context } = this
     const raw = controller.rawHeaders as Buffer[]
     if (status < 200) {
       relayInformation(req, res, status, raw)
@@ -93,20 +98,21 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
       controller.abort(unknownCoding())
       return
     }
-    const length = headers['content-length']
-    if (typeof length === 'string') this.#length = Number(length)
     writeHead(res, status, reason, responseHeaders(raw, this.responseRules(status)))
-    process.nextTick(flush, this)
+    this.#isDue = true
+    context.outbox.add(this)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { res } = this
     this.bytes += chunk.length
-    if (chunk.length === this.#length) {
-      // The whole body at once: a short one goes out as one string with its head, which costs the system one buffer.
-      if (chunk.length <= SHORT) res.end(chunk.toString('latin1'), 'latin1')
-      else res.end(chunk)
-      return
+    if (this.#isDue) {
+      if (this.#first === undefined) {
+        // A short one goes out as one string with its head, which costs the system one buffer.
+        this.#first = chunk.length <= SHORT ? chunk.toString('latin1') : chunk
+        return
+      }
+      this.writeOut()
     }
     if (res.write(chunk)) return
     controller.pause()
@@ -116,10 +122,26 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    if (this.res.writableEnded) return
     const trailers = controller.rawTrailers as Buffer[] | null
-    if (trailers && trailers.length > 0) this.res.addTrailers(trailerPairs(trailers))
-    this.res.end()
+    if (trailers && trailers.length > 0) {
+      this.writeOut()
+      this.res.addTrailers(trailerPairs(trailers))
+    }
+    if (this.#isDue) this.#isWhole = true
+    else this.res.end()
+  }
+
+  /** Writes the head of the answer, and what came of its body in the same turn of the event loop. */
+  writeOut(): void {
+    const { res } = this
+    if (!this.#isDue) return
+    this.#isDue = false
+    if (res.destroyed) return
+    const first = this.#first
+    this.#first = undefined
+    if (this.#isWhole) res.end(first, 'latin1')
+    else if (first === undefined) res.flushHeaders()
+    else res.write(first, 'latin1')
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -128,6 +150,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     const { req, res } = this
     if (res.headersSent) {
       this.aborted = 'app'
+      this.writeOut()
       this.cut()
       return
     }
@@ -140,8 +163,3 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
 /** Bytes up to which copying a body costs less than a second buffer in a write. */
 const SHORT = 8 * 1024
 const ABANDONED = new Error('the exchange is over')
-
-/** An answer whose body lets itself be waited for shows its head meanwhile; others go out with their body at once. */
-function flush({ bytes, res }: PooledExchange): void {
-  if (bytes === 0 && !res.writableEnded && !res.destroyed) res.flushHeaders()
-}
