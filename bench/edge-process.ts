@@ -1,10 +1,15 @@
 // The edge in a process of its own, as the host runs it, with apps that are awake: `edge-process.ts <upstream port>`.
 // It prints the port that it listens on.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Leasable, Lease } from '../src/apps/lease.ts'
 import { Leases } from '../src/apps/leases.ts'
 import { createEdge } from '../src/edge/edge.ts'
 import { silent } from '../src/log.ts'
+import { AccessLog } from '../src/traffic/access-log.ts'
+import { RotatingFile } from '../src/traffic/rotating-file.ts'
 import { addressOf, appCount, nameOf } from './many-apps.ts'
 
 const port = Number(process.argv[2])
@@ -41,19 +46,20 @@ const apps = new Map(
     new Awake(nameOf(app), { host: addressOf(app), port }),
   ]),
 )
-let records = 0
+// As the host's: a line for every request, in a file.
+const folder = mkdtempSync(join(tmpdir(), 'dormice-access-'))
+const records = new AccessLog(new RotatingFile(join(folder, 'access.jsonl'), 16 * 1024 * 1024), silent)
+setInterval(() => records.tick(), 1_000)
 const edge = createEdge({
   resolve: app => apps.get(app),
   control: (_, res) => res.end(),
   domain: 'localhost',
-  // Every record is made; where it goes is the host's matter, as nginx's and Caddy's logs are off as well.
-  log: {
-    ...silent,
-    access: () => {
-      records++
-    },
-  },
+  // nginx's and Caddy's logs are off.
+  log: { ...silent, access: record => records.add(record) },
 })
 const address = await edge.listen({ host: '127.0.0.1', port: 0 })
 console.log(address.port)
-process.once('SIGTERM', () => process.exit(records < 0 ? 1 : 0))
+process.once('SIGTERM', () => {
+  rmSync(folder, { recursive: true })
+  process.exit()
+})

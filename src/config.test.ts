@@ -9,6 +9,7 @@ test('without any variable the defaults of the contract hold', () => {
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 })
   assert.equal(config.domain, 'localhost')
   assert.equal(config.data, '/var/lib/dormice')
+  assert.equal(config.accessLog, 'file')
   assert.equal(config.sleepAfter, 300_000)
   assert.deepEqual(config.upload, { maxBytes: 512 * 1024 ** 2, maxEntries: 100_000, maxExpansion: 50 })
 })
@@ -40,6 +41,7 @@ test('a wrong value is refused by one line that names the variable, the value an
     DORMICE_UPLOAD_MAX_ENTRIES: '0',
     DORMICE_BUILD_TIMEOUT: '30d',
     DORMICE_TRUST: '10.0.0.0/99',
+    DORMICE_ACCESS_LOG: 'stderr',
   }
   for (const [name, value] of Object.entries(wrong)) {
     assert.throws(

@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns'
 import { existsSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { type Network, parseNetwork } from './networks.ts'
 import { parseDuration, parseSize } from './releases/values.ts'
 
@@ -17,6 +17,8 @@ export type Config = {
   dns: readonly string[]
   /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
   trust: readonly Network[]
+  /** Where access records go: `off`, `stdout`, `file` (one in the data folder) or the absolute path of another. */
+  accessLog: string
   /** Budget for all instances together, bytes. */
   memory: number
   /** An app is asleep when no lease was out for this long, ms. */
@@ -86,6 +88,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
         parseNetworks,
         '"none", or addresses and networks of proxies with commas between, e.g. "127.0.0.1,10.0.0.0/8,fd00::/8"',
       ),
+    ),
+    accessLog: read(
+      env,
+      'DORMICE_ACCESS_LOG',
+      'file',
+      parseAccessLog,
+      '"file" (in the data folder), "off", "stdout", or the path of a file, e.g. "/var/log/dormice/access.jsonl"',
     ),
     memory: read(
       env,
@@ -203,6 +212,12 @@ function parseListen(text: string): Config['listen'] | undefined {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text)
   if (!match || Number(match[3]) > 65_535) return undefined
   return { host: match[1] || match[2] || '0.0.0.0', port: Number(match[3]) }
+}
+
+function parseAccessLog(text: string): string | undefined {
+  return ['file', 'off', 'stdout'].includes(text) || (isAbsolute(text) && !text.endsWith('/'))
+    ? text
+    : undefined
 }
 
 function parseNetworks(text: string): Network[] | undefined {

@@ -33,6 +33,8 @@ import { Upkeep } from './snapshots/upkeep.ts'
 import { lockFolder } from './store/lock.ts'
 import { tellOfNoRoom } from './store/no-room.ts'
 import { Store } from './store/store.ts'
+import { AccessLog } from './traffic/access-log.ts'
+import { accessSink } from './traffic/access-sink.ts'
 
 /** How often the keeper looks for idle instances, ms. */
 const sweepInterval = 1_000
@@ -42,6 +44,8 @@ const lookInterval = 60_000
 const upkeepInterval = 1_000
 /** How often it is looked which custom domains are to be looked up, ms. */
 const domainInterval = 1_000
+/** How often what was accessed is written down, ms. */
+const accessInterval = 1_000
 /** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
 const startPatience = 3_000
 /** How long a shutdown may take to put everything to sleep, ms; what still runs then is adopted by the next start. */
@@ -131,13 +135,15 @@ async function buildHost({
   const upkeep = new Upkeep(context, apps)
   const deployer = new Deployer(context, apps, { engine, config, runtimes, caBundle })
   const domains = stack.use(new Domains(context, apps, { dns: systemDns(config.dns) }))
+  const sink = accessSink(config)
+  const accessLog = sink && new AccessLog(sink, log)
   const edge = createEdge({
     resolve: app => apps.find(app),
     control: createApi({ context, apps, deployer, timeline, domains, version }),
     domain: config.domain,
     custom: name => domains.find(name),
     trust: config.trust.length === 0 ? undefined : new Networks(config.trust),
-    log,
+    log: { ...log, access: record => accessLog?.add(record) },
   })
 
   const stopping = new AbortController()
@@ -151,6 +157,9 @@ async function buildHost({
   port = await listen(edge, config)
   stack.use(upkeep)
   upkeep.start()
+  stack.use(accessLog)
+  const recording = setInterval(() => accessLog?.tick(), accessInterval)
+  stack.defer(() => clearInterval(recording))
   // Only then tunnels are ended: apps that were told to stop have said goodbye by them.
   stack.use(edge)
   // Before what may still be done in the background is waited for: it is not what a shutdown is asked for.
