@@ -30,9 +30,16 @@ class Awake implements Leasable {
     recent.set(name, true)
   }
 
+  /** None, as with most apps. */
+  readonly rules = undefined
+
   lease(): Lease {
     recent.get(this.#name)
     return this.#leases.take()
+  }
+
+  quietLease(): Lease {
+    return this.#leases.takeQuietly()
   }
 
   async acquire(): Promise<Lease> {

@@ -24,7 +24,11 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     createdAt: iso(app.createdAt),
     lastUsedAt: instance.lastUsed === undefined ? null : iso(instance.lastUsed),
     requests: { running: leases, waiting },
-    settings: { ...settings, access: rules?.access ? showAccess(rules.access) : null },
+    settings: {
+      ...settings,
+      ignore: rules?.ignore ?? null,
+      access: rules?.access ? showAccess(rules.access) : null,
+    },
     failure: failure
       ? {
           at: iso(failure.at),

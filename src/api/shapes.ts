@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { Ignore } from '../releases/ignore.ts'
 
 /* What the control API answers with: the shapes that users script against. Times are ISO 8601, sizes bytes. */
 
@@ -49,6 +50,7 @@ export const AppShape = z
       wakeTimeout: z.number().int().openapi({ description: 'ms' }),
       startTimeout: z.number().int().openapi({ description: 'ms' }),
       maxWaiting: z.number().int(),
+      ignore: Ignore.nullable().openapi({ description: 'null: every request counts, and wakes the app' }),
       access: AccessShape.nullable().openapi({
         description: 'null: everybody may come, as often as they like',
       }),

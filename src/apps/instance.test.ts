@@ -337,3 +337,101 @@ test('an app that wrote nothing falls asleep also when the disk is too full to n
   await stage.app('a').sleep('manual')
   assert.deepEqual([stage.app('a').state, stage.containersOf('a')], ['asleep', []])
 })
+
+/** An awake app that sleeps after a second without requests; `sweep` is a second later. */
+async function awakeFor(t: TestContext) {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  stage.host.store.setSettings('a', { sleepAfter: 1_000 })
+  app.settingsChanged()
+  await app.wake()
+  const sweep = async () => {
+    stage.host.keeper.sweep()
+    stage.clock += 1_000
+    await immediate()
+  }
+  return { stage, app, sweep }
+}
+
+test('a quiet lease neither keeps an app from falling asleep for idleness nor counts as its last use', async t => {
+  const { app, sweep } = await awakeFor(t)
+  const woke = app.lastUsed
+  for (let n = 0; n < 3 && app.state === 'awake'; n++) {
+    await sweep()
+    app.quietLease()?.release()
+  }
+  await app.undisturbed(async () => undefined)
+  assert.equal(app.state, 'asleep')
+  assert.equal(app.lastUsed, woke)
+})
+
+test('an app falls asleep, but is not stopped while a quiet lease is out', async t => {
+  const { stage, app, sweep } = await awakeFor(t)
+  const lease = app.quietLease()!
+  assert.deepEqual(app.load, { leases: 1, waiting: 0 })
+  await sweep()
+  await sweep()
+  assert.equal(app.state, 'falling-asleep')
+  assert.ok(!stage.steps.some(step => step.startsWith('stop')))
+  assert.equal(app.quietLease(), undefined)
+  lease.release()
+  await app.undisturbed(async () => undefined)
+  assert.equal(app.state, 'asleep')
+})
+
+test('a request cancels the sleep that waits for a quiet lease; another quiet one does not', async t => {
+  const { app, sweep } = await awakeFor(t)
+  const quiet = app.quietLease()!
+  await sweep()
+  await sweep()
+  assert.equal(app.quietLease(), undefined)
+  assert.equal(app.state, 'falling-asleep')
+  const lease = app.lease()!
+  quiet.release()
+  assert.equal(app.state, 'awake')
+  lease.release()
+})
+
+test('for memory, an app goes to sleep for another although a quiet lease has just been out', async t => {
+  const stage = new Stage(t, ['a', 'b', 'c'])
+  for (const name of ['a', 'b']) await stage.app(name).wake()
+  stage.app('a').quietLease()?.release()
+  await stage.app('c').wake()
+  await stage.app('a').undisturbed(async () => undefined)
+  assert.deepEqual([stage.app('a').state, stage.app('b').state], ['asleep', 'awake'])
+})
+
+test('a quiet lease wakes nothing, leaves word of the wake to the first request, and is refused where one would fail', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  assert.equal(app.quietLease(), undefined)
+  assert.deepEqual(stage.steps, [])
+  await app.wake()
+  const quiet = app.quietLease()!
+  const lease = app.lease()!
+  assert.deepEqual([quiet.wake, lease.wake?.kind], [undefined, 'cold'])
+  quiet.release()
+  lease.release()
+  stage.machine.end(stage.containersOf('a')[0]!.id, 1, true)
+  await app.undisturbed(async () => undefined)
+  assert.throws(() => app.quietLease(), { code: 'app_crashed' })
+})
+
+test('rules are one object until they change, or what the app runs does', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  const { store } = stage.host
+  const { machine } = stage
+  assert.equal(app.rules, undefined)
+  store.setSettings('a', { ignore: { paths: ['/health'] } })
+  app.settingsChanged()
+  const first = app.rules
+  assert.deepEqual(first, { ignore: { paths: ['/health'] } })
+  store.setSettings('a', { ignore: { paths: ['/health'] }, sleepAfter: 2_000 })
+  app.settingsChanged()
+  await app.wake()
+  assert.equal(app.rules, first)
+  await app.goOnAs('deploy', async () => releaseAlone(store, makeRelease(store, machine, 'a', 'good')))
+  assert.deepEqual(app.rules, first)
+  assert.notEqual(app.rules, first)
+})

@@ -13,7 +13,7 @@ import { Leases } from './leases.ts'
 import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
 import * as problems from './problems.ts'
-import type { Rules } from './rules.ts'
+import { type Rules, renewed } from './rules.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
 import { type Asleep, fallAsleep } from './sleep.ts'
 import { WaitedTooLong, Waiting } from './waiting.ts'
@@ -75,8 +75,12 @@ export class Instance implements Leasable, Keepable {
   }
 
   get idle(): boolean {
-    const { leases, waiting } = this.load
-    return this.#state === 'awake' && leases + waiting === 0 && this.#line.pendingCount === 0
+    return this.#state === 'awake' && !this.#isWanted && this.#line.pendingCount === 0
+  }
+
+  /** There are requests that keep it awake. */
+  get #isWanted(): boolean {
+    return (this.#running?.leases.busy ?? 0) + this.#waiting.count > 0
   }
 
   /** When it last woke or a lease came back, epoch ms; undefined: never. Kept across restarts as of its last sleep. */
@@ -118,6 +122,12 @@ export class Instance implements Leasable, Keepable {
     if (this.#state !== 'awake') return undefined
     this.#context.keeper.touch(this.name)
     return running.leases.take()
+  }
+
+  quietLease(): Lease | undefined {
+    if (this.#state === 'lost') throw problems.appLost(this.name, undefined)
+    if (this.#state === 'crashed') throw this.#failures.problem()
+    return this.#state === 'awake' ? this.#running?.leases.takeQuietly() : undefined
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {
@@ -224,7 +234,8 @@ export class Instance implements Leasable, Keepable {
         const running = await wake(this.#context, trial)
         await next.flushed
         next.commit()
-        this.#settings = this.#readSettings()
+        const settings = this.#readSettings()
+        this.#settings = { ...settings, rules: renewed(settings.rules) }
         this.#failures.forget()
         this.#awake(running, undefined)
       } catch (error) {
@@ -430,7 +441,7 @@ export class Instance implements Leasable, Keepable {
   ): Promise<Snapshot | undefined> {
     if (this.#running) {
       // A request came in between the keeper's choice and now.
-      if ((reason === 'idle' || reason === 'memory') && this.load.leases + this.#waiting.count > 0)
+      if ((reason === 'idle' || reason === 'memory') && this.#isWanted)
         throw problems.sleepCancelled(this.name)
       const outcome = await this.#drainLeases({ ...options, timeout: drainTimeout })
       if (outcome === 'cancelled') throw problems.sleepCancelled(this.name)

@@ -55,6 +55,12 @@ export interface Leasable {
   /** Claims the instance if it is awake, in one synchronous step; undefined when it must be woken first. */
   lease(): Lease | undefined
   /**
+   * Like {@link lease}, for a request that is no activity: while it runs the instance is not stopped, but neither does
+   * it count as busy, nor as used afterwards. Undefined unless it is awake; one that falls asleep goes on doing so.
+   * Throws `Problem`: 503 `app_crashed`, 503 `app_lost`, when it would not wake either.
+   */
+  quietLease(): Lease | undefined
+  /**
    * Waits for the instance to be awake and claims it. Concurrent callers share one wake.
    * Throws `Problem`: 503 `queue_full` (too many are waiting), 504 `wake_timeout`, 503 `app_crashed`,
    * 503 `no_memory`, 503 `engine_unavailable`, each with `retryAfter`; 404 `no_release`.

@@ -12,6 +12,8 @@ export class Leases {
   readonly #returned: () => void
   readonly #revoke = new AbortController()
   #out = 0
+  /** How many of them are no activity. */
+  #quiet = 0
   /** How many of them are for upgraded connections. */
   #upgraded = 0
   #wake: WakeInfo | undefined
@@ -20,7 +22,7 @@ export class Leases {
 
   /**
    * @param wake handed to the first lease only
-   * @param returned called when a lease came back
+   * @param returned called when a lease came back that was activity
    */
   constructor(upstream: Upstream, wake: WakeInfo | undefined, returned: () => void) {
     this.#upstream = upstream
@@ -36,10 +38,27 @@ export class Leases {
     return this.#out
   }
 
+  /** How many of them make the instance busy. */
+  get busy(): number {
+    return this.#out - this.#quiet
+  }
+
   take(): Lease {
-    this.#out++
     const wake = this.#wake
     this.#wake = undefined
+    return this.#give(wake, this.#returned)
+  }
+
+  /** A lease that a drain waits for as for any other, but that is no activity; see {@link busy}. */
+  takeQuietly(): Lease {
+    this.#quiet++
+    return this.#give(undefined, () => {
+      this.#quiet--
+    })
+  }
+
+  #give(wake: WakeInfo | undefined, returned: () => void): Lease {
+    this.#out++
     let out = true
     let upgraded = false
     return {
@@ -60,7 +79,7 @@ export class Leases {
         if (upgraded) this.#upgraded--
         if (this.#out === 0) this.#drain?.settle('drained')
         else this.#revokeUpgraded()
-        this.#returned()
+        returned()
       },
     }
   }

@@ -1,11 +1,14 @@
 import type { Access } from '../releases/access.ts'
+import type { Ignore } from '../releases/ignore.ts'
 import type { AppSettings } from '../releases/manifest.ts'
 
 export type { Access } from '../releases/access.ts'
+export type { Ignore } from '../releases/ignore.ts'
 
 /** What the edge holds the requests of an app to before they reach its instance. */
 export type Rules = {
   readonly access?: Access
+  readonly ignore?: Ignore
 }
 
 /**
@@ -14,6 +17,14 @@ export type Rules = {
  */
 export function rulesOf(app: AppSettings, release: AppSettings): Rules | undefined {
   const access = { ...release.access, ...app.access }
-  if (Object.keys(access).length === 0) return undefined
-  return Object.freeze({ access: Object.freeze(access) })
+  const ignore = app.ignore ?? release.ignore
+  const rules: { access?: Access; ignore?: Ignore } = {}
+  if (Object.keys(access).length > 0) rules.access = Object.freeze(access)
+  if (ignore) rules.ignore = Object.freeze({ ...ignore })
+  return Object.keys(rules).length === 0 ? undefined : Object.freeze(rules)
+}
+
+/** The same rules for an app that is something else now: what is kept of its answers goes with the old `ignore`. */
+export function renewed(rules: Rules | undefined): Rules | undefined {
+  return rules?.ignore ? Object.freeze({ ...rules, ignore: Object.freeze({ ...rules.ignore }) }) : rules
 }

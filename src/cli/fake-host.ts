@@ -108,6 +108,7 @@ export function app(name: string, more: Partial<AppShape> = {}): AppShape {
       wakeTimeout: 30000,
       startTimeout: 30000,
       maxWaiting: 512,
+      ignore: null,
       access: null,
     },
     failure: null,

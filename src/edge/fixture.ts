@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import type { Leasable, Lease, Upstream, WakeInfo } from '../apps/lease.ts'
 import { InstanceGone } from '../apps/lease.ts'
+import type { Rules } from '../apps/rules.ts'
 import { silent } from '../log.ts'
 import type { AccessRecord } from './context.ts'
 import type { Edge, EdgeOptions } from './edge.ts'
@@ -17,8 +18,12 @@ import { createEdge } from './edge.ts'
 export class HandApp implements Leasable {
   /** Leases not given back. */
   out = 0
-  /** Leases ever given. */
+  /** Leases ever given, without quiet ones. */
   taken = 0
+  takenQuietly = 0
+  rules: Rules | undefined
+  /** Why it would not wake. */
+  broken: Error | undefined
   upstream: Upstream | undefined
   /** Told to the next lease only. */
   wake: WakeInfo | undefined
@@ -34,10 +39,21 @@ export class HandApp implements Leasable {
 
   lease(): Lease | undefined {
     if (!this.upstream) return undefined
-    const { upstream, wake, awoke } = this
+    const { wake } = this
     this.wake = undefined
-    this.out++
     this.taken++
+    return this.#give(this.upstream, wake)
+  }
+
+  quietLease(): Lease | undefined {
+    if (this.broken) throw this.broken
+    if (!this.upstream) return undefined
+    this.takenQuietly++
+    return this.#give(this.upstream, undefined)
+  }
+
+  #give(upstream: Upstream, wake: WakeInfo | undefined): Lease {
+    this.out++
     this.#tell()
     let held = true
     const release = () => {
@@ -46,7 +62,7 @@ export class HandApp implements Leasable {
       this.out--
       this.#tell()
     }
-    return { upstream, wake, awoke, revoked: this.#revoked.signal, release }
+    return { upstream, wake, awoke: this.awoke, revoked: this.#revoked.signal, release }
   }
 
   acquire(signal: AbortSignal): Promise<Lease> {

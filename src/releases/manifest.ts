@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Access, UploadedAccess } from './access.ts'
+import { Ignore } from './ignore.ts'
 import { Duration, Size } from './values.ts'
 
 const MiB = 1024 * 1024
@@ -37,6 +38,9 @@ export const AppSettings = z.object({
     .max(65_536)
     .optional()
     .describe('Requests that may wait for a wake at the same time.'),
+  ignore: Ignore.optional().describe(
+    'GET and HEAD requests that do not wake the app, and do not count as activity while it is awake.',
+  ),
   access: Access.optional().describe('Who may come to the app, and how much of it they get.'),
 })
 export type AppSettings = z.infer<typeof AppSettings>
