@@ -35,6 +35,7 @@ import { tellOfNoRoom } from './store/no-room.ts'
 import { Store } from './store/store.ts'
 import { AccessLog } from './traffic/access-log.ts'
 import { accessSink } from './traffic/access-sink.ts'
+import { Traffic } from './traffic/traffic.ts'
 
 /** How often the keeper looks for idle instances, ms. */
 const sweepInterval = 1_000
@@ -44,7 +45,7 @@ const lookInterval = 60_000
 const upkeepInterval = 1_000
 /** How often it is looked which custom domains are to be looked up, ms. */
 const domainInterval = 1_000
-/** How often what was accessed is written down, ms. */
+/** How often access records are written, and looked whether an hour of traffic is over, ms. */
 const accessInterval = 1_000
 /** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
 const startPatience = 3_000
@@ -137,13 +138,24 @@ async function buildHost({
   const domains = stack.use(new Domains(context, apps, { dns: systemDns(config.dns) }))
   const sink = accessSink(config)
   const accessLog = sink && new AccessLog(sink, log)
+  const traffic = new Traffic(context)
+  context.changes.on('change', app => {
+    if (apps.find(app) === undefined) traffic.forget(app)
+  })
   const edge = createEdge({
     resolve: app => apps.find(app),
-    control: createApi({ context, apps, deployer, timeline, domains, version }),
+    control: createApi({ context, apps, deployer, timeline, domains, traffic, version }),
     domain: config.domain,
     custom: name => domains.find(name),
     trust: config.trust.length === 0 ? undefined : new Networks(config.trust),
-    log: { ...log, access: record => accessLog?.add(record) },
+    log: {
+      ...log,
+      access(record) {
+        traffic.add(record)
+        accessLog?.add(record)
+      },
+      unrouted: code => traffic.addUnrouted(code),
+    },
   })
 
   const stopping = new AbortController()
@@ -158,7 +170,11 @@ async function buildHost({
   stack.use(upkeep)
   upkeep.start()
   stack.use(accessLog)
-  const recording = setInterval(() => accessLog?.tick(), accessInterval)
+  stack.use(traffic)
+  const recording = setInterval(() => {
+    accessLog?.tick()
+    traffic.sweep()
+  }, accessInterval)
   stack.defer(() => clearInterval(recording))
   // Only then tunnels are ended: apps that were told to stop have said goodbye by them.
   stack.use(edge)

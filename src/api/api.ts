@@ -14,6 +14,7 @@ import { releaseRoutes } from './releases.ts'
 import type { Services } from './services.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { timelineRoutes } from './timeline.ts'
+import { trafficRoutes } from './traffic.ts'
 import { transferRoutes } from './transfer.ts'
 
 /** The control API: `dormice.<domain>`. Nothing of the API but `/healthz` answers without a token. */
@@ -42,6 +43,7 @@ export function createApi(services: Services): RequestListener {
     envRoutes,
     domainRoutes,
     logRoutes,
+    trafficRoutes,
   ]
   for (const routes of resources) {
     api.route('/', routes(services) as OpenAPIHono)

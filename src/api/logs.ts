@@ -1,18 +1,14 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { readLog } from '../apps/log-stream.ts'
 import { NotFound } from '../engine/engine.ts'
-import { Problem } from '../problem.ts'
-import { parseDuration } from '../releases/values.ts'
 import { appParam, problems, validationHook } from './openapi.ts'
 import type { Services } from './services.ts'
 import { LogLineShape } from './shapes.ts'
+import { parseSince, sinceParam } from './since.ts'
 
 const query = z.object({
   follow: z.enum(['true', 'false', '1', '0', '']).optional(),
-  since: z
-    .string()
-    .optional()
-    .openapi({ description: 'ISO 8601 time, or a duration back from now, e.g. 10m' }),
+  since: sinceParam,
   tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
 })
 
@@ -36,7 +32,7 @@ export function logRoutes({ context, apps }: Services): OpenAPIHono {
       if (instance.container !== undefined) await refuseWithoutEngine(instance.container)
       const left = new AbortController()
       const lines = readLog(context, instance, {
-        since: since === undefined ? undefined : toTime(since, context.now()),
+        since: since === undefined ? undefined : parseSince(since, context.now()),
         tail,
         follow: follow !== undefined && follow !== 'false' && follow !== '0',
         signal: left.signal,
@@ -71,15 +67,4 @@ export function logRoutes({ context, apps }: Services): OpenAPIHono {
       if (!(error instanceof NotFound)) throw error
     })
   }
-}
-
-function toTime(text: string, now: number): number {
-  const ago = parseDuration(text)
-  const at = ago === undefined ? Date.parse(text) : now - ago
-  if (!Number.isNaN(at)) return at
-  throw new Problem({
-    code: 'invalid_request',
-    status: 400,
-    detail: `since="${text.slice(0, 60)}" is not a time; accepted: ISO 8601, or a duration such as 10m`,
-  })
 }

@@ -3,6 +3,7 @@ import type { Context } from '../apps/context.ts'
 import type { Domains } from '../domains/domains.ts'
 import type { Deployer } from '../releases/deploy.ts'
 import type { Timeline } from '../snapshots/timeline.ts'
+import type { Traffic } from '../traffic/traffic.ts'
 
 /** What the API's resources act on. */
 export type Services = {
@@ -11,5 +12,6 @@ export type Services = {
   deployer: Deployer
   timeline: Timeline
   domains: Domains
+  traffic: Traffic
   version: string
 }

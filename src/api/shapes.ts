@@ -202,6 +202,73 @@ export const LogLineShape = z
   .openapi('LogLine')
 export type LogLineShape = z.infer<typeof LogLineShape>
 
+/** How long requests took until their answers began, ms; each to a tenth of itself. */
+export const LatencyShape = z
+  .object({ requests: z.number().int(), p50: z.number(), p95: z.number(), p99: z.number() })
+  .openapi('Latency', { description: 'milliseconds until the answer began, each to a tenth of itself' })
+export type LatencyShape = z.infer<typeof LatencyShape>
+
+export const TrafficShape = z
+  .object({
+    requests: z.number().int(),
+    statuses: z.object({
+      '1xx': z.number().int().openapi({ description: 'connections that became something else: WebSockets' }),
+      '2xx': z.number().int(),
+      '3xx': z.number().int(),
+      '4xx': z.number().int(),
+      '5xx': z.number().int(),
+    }),
+    unanswered: z
+      .number()
+      .int()
+      .openapi({ description: 'the visitor left, or was cut off, before an answer' }),
+    aborted: z
+      .object({ visitor: z.number().int(), app: z.number().int(), edge: z.number().int() })
+      .openapi({ description: 'broken off, by whom; those that had begun are in `statuses` too' }),
+    byEdge: z.number().int().openapi({ description: 'answered by Dormice in the app’s place' }),
+    received: z.number().int().openapi({ description: 'bytes' }),
+    sent: z.number().int().openapi({ description: 'bytes' }),
+    wakes: z.number().int().openapi({ description: 'wakes that a request followed' }),
+    latency: z
+      .object({
+        none: LatencyShape.nullable(),
+        held: LatencyShape.nullable(),
+        cold: LatencyShape.nullable(),
+        frozen: LatencyShape.nullable(),
+      })
+      .openapi({
+        description:
+          'of what the app answered, by what it was held for: `held` is cold and frozen; null: none',
+      }),
+  })
+  .openapi('Traffic')
+export type TrafficShape = z.infer<typeof TrafficShape>
+
+export const AppTrafficShape = z
+  .object({
+    app: z.string(),
+    since: z.iso.datetime(),
+    total: TrafficShape,
+    hours: z
+      .array(TrafficShape.extend({ hour: z.iso.datetime() }))
+      .openapi({ description: 'those in which it was asked something, oldest first' }),
+  })
+  .openapi('AppTraffic')
+export type AppTrafficShape = z.infer<typeof AppTrafficShape>
+
+export const AllTrafficShape = z
+  .object({
+    since: z.iso.datetime(),
+    apps: z
+      .array(TrafficShape.extend({ app: z.string() }))
+      .openapi({ description: 'those that were asked something, by name' }),
+    unrouted: z.record(z.string(), z.number().int()).openapi({
+      description: 'requests for no app since the start of the host, by the code of their answer',
+    }),
+  })
+  .openapi('AllTraffic')
+export type AllTrafficShape = z.infer<typeof AllTrafficShape>
+
 export const ProblemShape = z
   .object({
     type: z.string(),

@@ -59,6 +59,12 @@ export const catalogue: readonly Entry[] = [
     load: async () => (await import('./commands/logs.ts')).logsCommand,
   },
   {
+    name: 'traffic',
+    group: look,
+    summary: 'show what the apps were asked, and how long it took',
+    load: async () => (await import('./commands/traffic.ts')).trafficCommand,
+  },
+  {
     name: 'env',
     group: look,
     summary: 'set, unset and list an app’s environment variables',

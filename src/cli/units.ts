@@ -9,6 +9,12 @@ export function formatBytes(bytes: number): string {
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
 
+/** `0.4 ms`, `12 ms`, `1.3 s`, `48 s`: a duration for people, with two or three digits. */
+export function formatMs(ms: number): string {
+  if (ms >= 999.5) return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`
+  return ms < 9.95 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`
+}
+
 /** How long ago, roughly: `just now`, `40 s ago`, `3 min ago`, `5 h ago`, `2 days ago`. Times are epoch ms. */
 export function formatAgo(at: number, now: number): string {
   const seconds = Math.floor((now - at) / 1000)

@@ -7,7 +7,7 @@ import { quoted } from './invocation.ts'
 import { readLines } from './lines.ts'
 import { table } from './table.ts'
 import { printable } from './terminal.ts'
-import { count, formatAgo, formatBytes } from './units.ts'
+import { count, formatAgo, formatBytes, formatMs } from './units.ts'
 import { UsageError } from './usage-error.ts'
 
 test('bytes are shown with two or three digits', () => {
@@ -22,6 +22,21 @@ test('bytes are shown with two or three digits', () => {
     '999 kB',
     '1.0 MB',
     '1.5 GB',
+  ])
+})
+
+test('durations are shown with two or three digits', () => {
+  assert.deepEqual([0.04, 0.43, 9.94, 9.96, 131.2, 999.4, 999.6, 9940, 9960, 90_000].map(formatMs), [
+    '0.0 ms',
+    '0.4 ms',
+    '9.9 ms',
+    '10 ms',
+    '131 ms',
+    '999 ms',
+    '1.0 s',
+    '9.9 s',
+    '10 s',
+    '90 s',
   ])
 })
 

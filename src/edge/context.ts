@@ -41,8 +41,11 @@ export type AccessRecord = {
   aborted: 'visitor' | 'app' | 'edge' | undefined
 }
 
-/** A log, and optionally a taker of one record per request to an app. */
-export type EdgeLog = Log & { access?(record: AccessRecord): void }
+/**
+ * A log, and optionally takers of one record per request to an app, and of the code of the answer to each that is for
+ * none.
+ */
+export type EdgeLog = Log & { access?(record: AccessRecord): void; unrouted?(code: string): void }
 
 /** What all requests of one edge share. */
 export type EdgeContext = {

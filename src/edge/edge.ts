@@ -130,6 +130,7 @@ export function createEdge({
         connections.distrust(req.socket)
         context.notices.warn('edge_request_refused', { status: found.answer.status }, from(req.socket))
       }
+      log.unrouted?.(found.answer.code ?? 'answered')
       sendAnswer(req, res, found.answer, context.draining || found.distrust === true)
       if (!req.complete) res.once('close', () => takeRest(req, bounds.linger))
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { silent } from '../log.ts'
 import { Networks, parseNetwork } from '../networks.ts'
 import { Problem } from '../problem.ts'
 import type { AccessRecord } from './context.ts'
@@ -185,4 +186,15 @@ test('what went through a tunnel is counted both ways, the heads of the upgrade 
   const { status, received, sent, upstreamMs } = only(records)
   assert.deepEqual({ status, received, sent }, { status: 101, received: 8, sent: 10 })
   assert.ok(upstreamMs! > 0)
+})
+
+test('a request for no app leaves no record; the code of its answer is counted', async t => {
+  const codes: string[] = []
+  const { port } = await stage(t, undefined, {
+    log: { ...silent, access: () => assert.fail(), unrouted: code => codes.push(code) },
+  })
+  for (const head of ['Host: nobody.localhost', 'Host: localhost', 'Host: a\r\nHost: b']) {
+    await (await dial(t, port)).write(`GET / HTTP/1.1\r\n${head}\r\nConnection: close\r\n\r\n`).end()
+  }
+  assert.deepEqual(codes, ['unknown_host', 'unknown_host', 'bad_request'])
 })

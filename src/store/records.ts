@@ -123,3 +123,30 @@ export type Launch = {
   /** The app's own environment. */
   env: Readonly<Record<string, string>>
 }
+
+/** What requests were held for; `none`: their app was awake. */
+export type HeldFor = 'none' | 'cold' | 'frozen'
+
+/** What an app was asked in a time. */
+export type TrafficFigures = {
+  /** Requests by the hundreds of their status, 1xx to 5xx, at 1 to 5; at 0 those that nobody answered. */
+  statuses: number[]
+  /** Requests that were broken off, by whom. */
+  aborted: { visitor: number; app: number; edge: number }
+  /** Requests that the edge answered in the app's place. */
+  byEdge: number
+  /** Bytes of requests. */
+  received: number
+  /** Bytes of answers. */
+  sent: number
+  /** First requests after a wake. */
+  wakes: number
+  /**
+   * How many of those that the app answered took how long until the answer began, by what they were held for: bucket,
+   * how many, bucket, how many, …; see `traffic/latency.ts`.
+   */
+  latency: { [heldFor in HeldFor]?: number[] }
+}
+
+/** The figures of one app and one hour, which began at `hour`, epoch ms. */
+export type TrafficHour = { app: string; hour: number; figures: TrafficFigures }

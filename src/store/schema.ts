@@ -119,6 +119,19 @@ export const domains = sqliteTable(
   table => [index('domains_app').on(table.app)],
 )
 
+/** What apps were asked, by hours. */
+export const traffic = sqliteTable(
+  'traffic',
+  {
+    app: text().notNull(),
+    /** When the hour began. */
+    hour: integer().notNull(),
+    /** JSON of `TrafficFigures`. */
+    figures: text().notNull(),
+  },
+  table => [primaryKey({ columns: [table.app, table.hour] }), index('traffic_hour').on(table.hour)],
+)
+
 export const tokens = sqliteTable(
   'tokens',
   {

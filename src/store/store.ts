@@ -11,6 +11,7 @@ import type { App, Copy, Launch, Release, ReleaseFiles, Snapshot } from './recor
 import { apps, copies, env, meta, tokens } from './schema.ts'
 import { envPlace, type Secrets } from './secrets.ts'
 import { TimelineStore } from './timeline-store.ts'
+import { TrafficStore } from './traffic-store.ts'
 
 /**
  * What Dormice knows, in one SQLite file. Methods are in the words of the domain; transactions stay inside.
@@ -25,6 +26,8 @@ export class Store extends TimelineStore implements Disposable {
   readonly hostId: string
   /** Custom domains. */
   readonly domains: DomainStore
+  /** What apps were asked. */
+  readonly traffic: TrafficStore
 
   /**
    * Opens or creates the database file and the file `key` beside it, both 0600, and migrates the database.
@@ -39,6 +42,7 @@ export class Store extends TimelineStore implements Disposable {
     this.#db = db
     this.#secrets = secrets
     this.domains = new DomainStore(db)
+    this.traffic = new TrafficStore(db)
     this.#db
       .insert(meta)
       .values({ key: 'host', value: randomBytes(6).toString('hex') })
