@@ -28,8 +28,9 @@ export class Connections {
     this.#isProxy = isProxy
   }
 
-  /** Takes in a new one; when there are too many already it is reset, and the reason given back. */
+  /** Takes in a new one, if it is new; when there are too many already it is reset, and the reason given back. */
   add(socket: Socket): Refused | undefined {
+    if (this.#open.has(socket)) return undefined
     const address = plainAddress(socket.remoteAddress ?? '')
     const counted = address !== '' && !this.#isProxy(address) ? address : undefined
     const refused = this.#open.size >= this.#most ? 'total' : undefined
@@ -46,9 +47,20 @@ export class Connections {
     return undefined
   }
 
+  /** Knows a connection that was added as what it became by its TLS handshake. */
+  secure(plain: Socket, secured: Socket): void {
+    this.#open.delete(plain)
+    this.#open.add(secured)
+    secured.once('close', () => {
+      this.#open.delete(secured)
+      this.#distrusted.delete(secured)
+    })
+  }
+
   /** A request was refused on it because it may be understood otherwise elsewhere: what follows is passed over. */
   distrust(socket: Socket): void {
-    this.#distrusted.add(socket)
+    // What stands for a stream of HTTP/2 is none: its requests cannot run into each other.
+    if (this.#open.has(socket)) this.#distrusted.add(socket)
   }
 
   isDistrusted(socket: Duplex): boolean {

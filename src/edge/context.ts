@@ -56,6 +56,8 @@ export type EdgeContext = {
   readonly pools: Pools
   /** Undefined: nobody is in front, and every visitor is who connects. */
   readonly proxies: Proxies | undefined
+  /** What answers over TLS say in Strict-Transport-Security; undefined: nothing. */
+  readonly hsts: string | undefined
   /** Milliseconds that only grow. */
   readonly now: () => number
   readonly running: Roster

@@ -13,8 +13,10 @@ import type { FindCustom } from './custom.ts'
 import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import { isSafe } from './failures.ts'
+import { Http2Sessions } from './http2/sessions.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
+import { type Address, listen } from './listening.ts'
 import { Notices } from './notices.ts'
 import { Outbox } from './outbox.ts'
 import { sendAnswer } from './pages.ts'
@@ -26,6 +28,9 @@ import { Roster } from './roster.ts'
 import type { Routed } from './router.ts'
 import { createRouter } from './router.ts'
 import { Sites } from './site.ts'
+import { TlsListener } from './tls/listener.ts'
+import { redirecting } from './tls/plain.ts'
+import type { CertificateSource } from './tls/source.ts'
 import { afterAll, answerUnreadable } from './unreadable.ts'
 import { losesBytes, mayUpgrade, UpgradeExchange } from './upgrade.ts'
 
@@ -42,14 +47,25 @@ export type EdgeOptions = {
   limits?: Partial<Limits>
   /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
   trust?: Networks | undefined
+  /** Undefined: there is no HTTPS. */
+  tls?: EdgeTls | undefined
   /** Milliseconds that only grow. */
   clock?: { now(): number }
+}
+
+/** HTTPS of the edge. */
+export type EdgeTls = {
+  source: CertificateSource
+  /** Seconds for which browsers are told to come by HTTPS only; undefined: they are told nothing. */
+  hsts?: number | undefined
 }
 
 /** The public HTTP side: routes by Host, holds requests while their app wakes, forwards them. */
 export type Edge = AsyncDisposable & {
   /** Begins to accept connections; port 0 takes a free one. Rejects when the address is taken. */
-  listen(address: { host: string; port: number }): Promise<AddressInfo>
+  listen(address: Address): Promise<AddressInfo>
+  /** Begins to accept connections with TLS at another address. */
+  listenTls(address: Address): Promise<AddressInfo>
   /** Where it listens; undefined before and after. */
   readonly address: AddressInfo | undefined
   /**
@@ -73,6 +89,7 @@ export function createEdge({
   log,
   limits,
   trust,
+  tls,
   clock = performance,
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
@@ -82,7 +99,14 @@ export function createEdge({
     bounds,
     address => isLoopback(address) || proxies?.has(address) === true,
   )
-  const route = createRouter({ sites: new Sites(resolve), domain, custom, targetBytes: bounds.targetBytes })
+  const routed = createRouter({ sites: new Sites(resolve), domain, custom, targetBytes: bounds.targetBytes })
+  const route = tls
+    ? redirecting(routed, {
+        source: tls.source,
+        port: () => secure?.address?.port ?? 443,
+        proxies,
+      })
+    : routed
   const tunnels = new Set<UpgradeExchange>()
   const dialer = new Dialer(bounds.connectTimeout)
   const running = new Roster(dialer)
@@ -93,6 +117,7 @@ export function createEdge({
     dialer,
     pools: new Pools(dialer, bounds),
     proxies,
+    hsts: tls?.hsts === undefined ? undefined : `max-age=${tls.hsts}`,
     now: () => clock.now(),
     running,
     outbox: new Outbox(),
@@ -221,10 +246,34 @@ export function createEdge({
       socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     })
   })
-  server.on('connection', (socket: Socket) => {
+  server.on('connection', admit)
+
+  /** Takes in a connection, unless there are too many. */
+  function admit(socket: Socket): boolean {
     const refused = connections.add(socket)
     if (refused) context.notices.warn('edge_connection_refused', { too_many: refused }, from(socket))
-  })
+    return refused === undefined
+  }
+
+  const sessions = new Http2Sessions({ limits: bounds, onRequest })
+  const secure =
+    tls &&
+    new TlsListener({
+      source: tls.source,
+      limits: bounds,
+      log,
+      onConnection: admit,
+      onSecured(plain, secured) {
+        connections.secure(plain, secured)
+        // Node has it for plain connections only.
+        secured.resetAndDestroy = () => {
+          plain.resetAndDestroy()
+          return secured
+        }
+        if (secured.alpnProtocol === 'h2') sessions.accept(secured)
+        else server.emit('connection', secured)
+      },
+    })
 
   /** An app decides itself whether it wants the body; for control, which does not, it is asked for at once. */
   function onControlContinue(req: IncomingMessage, res: ServerResponse): void {
@@ -237,6 +286,8 @@ export function createEdge({
     const busy = new Set<Socket | null>()
     for (const { res } of running.list()) busy.add(res.req.socket)
     for (const each of tunnels) busy.add(each.req.socket)
+    // They close themselves.
+    for (const socket of sessions.sockets()) busy.add(socket)
     connections.closeIdle(busy)
   }
 
@@ -260,8 +311,14 @@ export function createEdge({
   function refuseMore(): Promise<void> {
     context.draining = true
     server.closeIdleConnections = closeIdle
-    refusing ??= server.listening ? new Promise(done => server.close(() => done())) : Promise.resolve()
+    refusing ??= closeListeners()
     return refusing
+  }
+
+  async function closeListeners(): Promise<void> {
+    secure?.close()
+    const closed = server.listening ? new Promise<void>(done => server.close(() => done())) : undefined
+    await Promise.all([sessions.close(), closed])
   }
 
   /** Breaks off what is left after `timeout` ms, but for these connections. */
@@ -306,14 +363,10 @@ export function createEdge({
   ).unref()
 
   return {
-    listen({ host, port }) {
-      return new Promise((done, failed) => {
-        server.once('error', failed)
-        server.listen(port, host, () => {
-          server.off('error', failed)
-          done(server.address() as AddressInfo)
-        })
-      })
+    listen: address => listen(server, address),
+    listenTls(address) {
+      if (!secure) throw new Error('there are no certificates to serve')
+      return secure.listen(address)
     },
     get address() {
       return (server.address() as AddressInfo | null) ?? undefined

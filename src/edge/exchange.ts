@@ -182,7 +182,7 @@ export abstract class Exchange implements Running {
       host: routed.host,
       peer,
       isProxied: context.proxies?.has(peer) === true,
-      proto: 'encrypted' in req.socket ? 'https' : 'http',
+      proto: isSecured(req) ? 'https' : 'http',
       requestId: this.#requestId,
       wake: this.#wake,
     })
@@ -203,6 +203,7 @@ export abstract class Exchange implements Running {
       maySize: status >= 200 && status !== 204,
       wake: this.#wake,
       close: this.context.draining,
+      hsts: isSecured(req) ? this.context.hsts : undefined,
     }
   }
 
@@ -303,6 +304,10 @@ export abstract class Exchange implements Running {
       aborted: this.aborted,
     }
   }
+}
+
+function isSecured({ socket }: IncomingMessage): boolean {
+  return 'encrypted' in socket
 }
 
 function joined(header: string | string[] | undefined): string | undefined {

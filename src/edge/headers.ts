@@ -142,6 +142,8 @@ export type ResponseRules = {
   wake: WakeInfo | undefined
   /** Whether this connection takes no further request. */
   close: boolean
+  /** What Strict-Transport-Security is to say where the app does not say it: the first one counts. */
+  hsts?: string | undefined
 }
 
 /**
@@ -171,6 +173,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], rules: Respon
   if (trailer !== undefined && rules.mayTrail && !sized) out.push('Trailer', trailer)
   if (rules.wake) out.push('Server-Timing', `wake;desc=${wakeHeader(rules.wake)}`)
   if (rules.close) out.push('Connection', 'close')
+  if (rules.hsts !== undefined) out.push('Strict-Transport-Security', rules.hsts)
   return out
 }
 

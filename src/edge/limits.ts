@@ -8,6 +8,8 @@ export type Limits = {
   headerBytes: number
   /** Requests of one connection that are not answered yet; with the last of them the connection ends. */
   pipelined: number
+  /** Requests under way at once on a connection that speaks HTTP/2. */
+  streams: number
   /** Until a request's headers are complete; then 408. */
   headersTimeout: number
   /** Without a byte of a body that is being read; then 408. As a whole it may take as long as it likes. */
@@ -18,6 +20,8 @@ export type Limits = {
   connections: number
   /** Connections that one address may have, or one IPv6 network of 64 bits; beyond it they are reset. */
   connectionsOfOne: number
+  /** How long a visitor's handshake waits for a certificate that is being obtained. */
+  certificateTimeout: number
   /** How long an idle visitor's connection is kept. */
   keepAlive: number
   /** Until an instance accepts a connection; then 502. */
@@ -38,11 +42,13 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   targetBytes: 8 * 1024,
   headerBytes: 16 * 1024,
   pipelined: 64,
+  streams: 128,
   headersTimeout: 20_000,
   bodyTimeout: 60_000,
   unreadTimeout: 300_000,
   connections: connectionsThatFit(),
   connectionsOfOne: 256,
+  certificateTimeout: 30_000,
   keepAlive: 65_000,
   connectTimeout: 10_000,
   answerTimeout: 300_000,

@@ -13,6 +13,8 @@ export type Answer = {
   retryAfter?: number | undefined
   /** Where it is instead, of a redirect. */
   location?: string
+  /** The text is for a program: it is sent as it is, whatever the request accepts. */
+  exact?: boolean
 }
 
 /**
@@ -102,15 +104,16 @@ export function sendAnswer(
     'nosniff',
   ]
   if (answer.code !== undefined) headers.push('X-Dormice-Error', answer.code)
-  if (answer.location !== undefined) headers.push('Location', answer.location)
   if (answer.retryAfter !== undefined) headers.push('Retry-After', String(Math.ceil(answer.retryAfter)))
+  if (answer.location !== undefined) headers.push('Location', answer.location)
   if (close) headers.push('Connection', 'close')
   res.writeHead(answer.status, headers)
   res.end(body)
   return req.method === 'HEAD' ? 0 : bytes
 }
 
-function render(accept: string, { status, code, text }: Answer): { type: string; body: string } {
+function render(accept: string, { status, code, text, exact }: Answer): { type: string; body: string } {
+  if (exact) return { type: 'text/plain; charset=utf-8', body: text }
   const title = STATUS_CODES[status] ?? 'Error'
   const html = accept.indexOf('text/html')
   const json = accept.search(/application\/(problem\+)?json/)
