@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Problem } from '../problem.ts'
-import { cannedApp, dial, get, httpApp, stage } from './fixture.ts'
+import type { Wire } from './fixture.ts'
+import { cannedApp, dial, get, httpApp, rawApp, stage } from './fixture.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -24,6 +25,54 @@ test('a request to a sleeping app is held and answered after the wake, which bot
       { path: '/second', status: 200, first: false },
     ],
   )
+})
+
+test('the first request after a wake that nobody asked for is told of it as well, and only that', async t => {
+  const { upstream, wires } = await cannedApp(t, OK)
+  const { app, port, records } = await stage(t, undefined)
+  app.wakeUp(upstream, { kind: 'cold', ms: 77.5 })
+  const visitor = await dial(t, port)
+  assert.match(await visitor.write(get()).until('ok'), /\r\nServer-Timing: wake;desc=cold;dur=78\r\n/)
+  visitor.received = ''
+  assert.doesNotMatch(await visitor.write(get()).until('ok'), /Server-Timing/)
+  await app.idle()
+  assert.equal(wires[0]!.received.match(/X-Dormice-Wake: cold;dur=78\r\n/g)?.length, 1)
+  assert.deepEqual(
+    records.map(({ first, wakeMs }) => ({ first, wakeMs })),
+    [
+      { first: true, wakeMs: undefined },
+      { first: false, wakeMs: undefined },
+    ],
+  )
+})
+
+test('a request that asks before it sends its body is told of the wake too', async t => {
+  const { upstream, wires } = await cannedApp(t, OK)
+  const { app, port } = await stage(t, undefined)
+  const visitor = await dial(t, port)
+  visitor.write('PUT / HTTP/1.1\r\nHost: app.localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n')
+  await app.until(({ waiting }) => waiting.size === 1)
+  app.wakeUp(upstream, { kind: 'frozen', ms: 9 })
+  assert.match(await visitor.until('ok'), /\r\nServer-Timing: wake;desc=frozen;dur=9\r\n/)
+  assert.match(wires[0]!.received, /\r\nX-Dormice-Wake: frozen;dur=9\r\n/)
+  visitor.socket.destroy()
+})
+
+test('a second try after the wake is told of it again: it is the first that arrives', async t => {
+  const wires: Wire[] = []
+  const upstream = await rawApp(t, async wire => {
+    wires.push(wire)
+    await wire.until('\r\n\r\n')
+    if (wires.length === 1) wire.socket.resetAndDestroy()
+    else wire.write(OK)
+  })
+  const { app, port } = await stage(t, undefined)
+  const visitor = await dial(t, port)
+  visitor.write(get())
+  await app.until(({ waiting }) => waiting.size === 1)
+  app.wakeUp(upstream, { kind: 'cold', ms: 120 })
+  assert.match(await visitor.until('ok'), /\r\nServer-Timing: wake;desc=cold;dur=120\r\n/)
+  for (const wire of wires) assert.match(wire.received, /\r\nX-Dormice-Wake: cold;dur=120\r\n/)
 })
 
 test('two hundred held requests are all answered', async t => {

@@ -21,7 +21,7 @@ export function trafficCommand(): Command {
     )
     .argument('[app]', 'the app’s name')
     .option('--hours <n>', 'the last hours, the running one included', parseHours, 24)
-    .addOption(jsonOption('{"since", "apps", "unrouted"}, or {"app", "since", "total", "hours"},'))
+    .addOption(jsonOption('{"since", "apps", "unrouted"}, or {"app", "since", "total", "hours"}'))
     .addHelpText(
       'after',
       examples(
