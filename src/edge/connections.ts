@@ -57,6 +57,10 @@ export class Connections {
     })
   }
 
+  get size(): number {
+    return this.#open.size
+  }
+
   /** A request was refused on it because it may be understood otherwise elsewhere: what follows is passed over. */
   distrust(socket: Socket): void {
     // What stands for a stream of HTTP/2 is none: its requests cannot run into each other.

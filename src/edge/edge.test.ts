@@ -246,6 +246,29 @@ test('headers that do not come in time close the connection', async t => {
   assert.match(await visitor.write('GET / HTTP/1.1\r\nHost: app.loc').end(), /^HTTP\/1\.1 408 /)
 })
 
+test('an address at which nobody listens is forgotten', async t => {
+  const gone = await rawApp(t, () => {})
+  const { edge, port } = await stage(t, { host: '127.0.0.2', port: gone.port })
+  for (let n = 0; n < 3; n++) {
+    const visitor = await dial(t, port)
+    assert.match(await visitor.write(get('/', 'Connection: close')).end(), /^HTTP\/1\.1 502 /)
+  }
+  assert.equal(edge.load.upstreams, 0)
+})
+
+test('an address is forgotten when the last request to it was broken off', async t => {
+  const { edge, port, app } = await stage(t, await rawApp(t, () => {}))
+  const visitors = await Promise.all([dial(t, port), dial(t, port), dial(t, port)])
+  for (const visitor of visitors) visitor.write(get())
+  await app.until(({ out }) => out === 3)
+  for (const visitor of visitors) visitor.socket.destroy()
+  await app.idle()
+  await edge.drain()
+  // The connections are closed when the event loop comes round to it.
+  for (let turn = 0; turn < 100 && edge.load.upstreams > 0; turn++) await new Promise(setImmediate)
+  assert.equal(edge.load.upstreams, 0)
+})
+
 test('the connections to an instance that is gone are forgotten', async t => {
   const pools = new Pools(new Dialer(DEFAULT_LIMITS.connectTimeout), DEFAULT_LIMITS)
   const sockets: import('node:net').Socket[] = []
@@ -271,5 +294,6 @@ test('the connections to an instance that is gone are forgotten', async t => {
   const gone = once(pool, 'disconnect')
   for (const socket of sockets) socket.destroy()
   await gone
+  await new Promise(setImmediate)
   assert.equal(pools.size, 0)
 })

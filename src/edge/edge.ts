@@ -68,6 +68,8 @@ export type Edge = AsyncDisposable & {
   listenTls(address: Address): Promise<AddressInfo>
   /** Where it listens; undefined before and after. */
   readonly address: AddressInfo | undefined
+  /** What there is of everything now: visitors' connections, requests, addresses with kept connections to apps. */
+  readonly load: { connections: number; requests: number; upstreams: number }
   /**
    * Accepts no more connections and requests and lets answers under way finish for at most `timeout` ms (10,000 unless
    * told), then breaks off those that are left. Tunnels go on: they end when their apps are told to stop.
@@ -123,8 +125,9 @@ export function createEdge({
     outbox: new Outbox(),
     ended(request) {
       running.remove(request)
+      if (!context.draining) return
       // An answer begun as kept-alive leaves its connection open behind it.
-      if (context.draining) setImmediate(closeIdle)
+      setImmediate(closeIdle)
       for (const each of watchers) each()
     },
     draining: false,
@@ -370,6 +373,9 @@ export function createEdge({
     },
     get address() {
       return (server.address() as AddressInfo | null) ?? undefined
+    },
+    get load() {
+      return { connections: connections.size, requests: running.size, upstreams: context.pools.size }
     },
     drain({ timeout = 10_000 } = {}) {
       return drain(timeout)

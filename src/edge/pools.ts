@@ -53,8 +53,10 @@ export class Pools {
       this.#pools.delete(key)
       void pool.destroy()
     }
-    pool.on('disconnect', dropIfUnused)
-    pool.on('connectionError', dropIfUnused)
+    // Only afterwards the pool no longer counts the request that the connection was broken off with.
+    const look = () => setImmediate(dropIfUnused)
+    pool.on('disconnect', look)
+    pool.on('connectionError', look)
     this.#pools.set(key, pool)
     return pool
   }

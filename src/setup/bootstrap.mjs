@@ -24,12 +24,14 @@ const targets = {
   test: ['src/setup/test.ts'],
   bench: ['bench/main.ts'],
   faults: ['faults/main.ts'],
+  soak: ['test/soak/main.ts'],
   conformance: ['test/conformance/differential.ts'],
 }
 
 const [what = '', ...args] = process.argv.slice(2)
 const target = Object.hasOwn(targets, what) ? targets[what] : undefined
-// People pipe what `cli`, `bench`, `faults` and `conformance` print, so nothing of the preparation may be on their stdout.
+// People pipe what `cli`, `bench`, `faults`, `soak` and `conformance` print, so nothing of the preparation may be on
+// their stdout.
 const out = what === 'up' || what === 'test' ? process.stdout : process.stderr
 
 /** An error that says in one line what to do. */

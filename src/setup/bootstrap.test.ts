@@ -121,6 +121,6 @@ test('an unknown script is refused', async () => {
   assert.deepEqual(await clone.run('dance'), {
     code: 1,
     stdout: '',
-    stderr: '"dance" is unknown; accepted: up, cli, test, bench, faults, conformance\n',
+    stderr: '"dance" is unknown; accepted: up, cli, test, bench, faults, soak, conformance\n',
   })
 })
