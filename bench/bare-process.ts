@@ -58,7 +58,7 @@ function forward(req: IncomingMessage, res: ServerResponse): void {
 
 // The settings of the edge's own server that cost or save time.
 const server = createServer(
-  { keepAliveTimeout: 65_000, requestTimeout: 0, noDelay: true, optimizeEmptyRequests: true },
+  { keepAliveTimeout: 0, requestTimeout: 0, noDelay: true, optimizeEmptyRequests: true },
   forward,
 )
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))

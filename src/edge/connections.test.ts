@@ -8,7 +8,7 @@ import type { Refused } from './connections.ts'
 import { Connections } from './connections.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 
-type Visit = { socket: Socket; refused: Refused | undefined }
+type Visit = { visitor: Socket; socket: Socket; refused: Refused | undefined }
 
 /** A server that takes connections in under small limits; `visit` resolves to its end of one. */
 async function served(t: TestContext, limits: Partial<Limits>, isProxy = (_: string) => false) {
@@ -21,13 +21,14 @@ async function served(t: TestContext, limits: Partial<Limits>, isProxy = (_: str
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return async (localAddress: string): Promise<Visit> => {
+  const visit = async (localAddress = '127.0.0.2'): Promise<Visit> => {
     const accepted = once(server, 'connection') as Promise<[Socket]>
     const visitor = connect({ port, host: '127.0.0.1', localAddress }).on('error', () => {})
     t.after(() => visitor.destroy())
     const [socket] = await accepted
-    return { socket, refused: connections.add(socket) }
+    return { visitor, socket, refused: connections.add(socket) }
   }
+  return { connections, visit }
 }
 
 async function leave({ socket }: Visit): Promise<void> {
@@ -37,7 +38,7 @@ async function leave({ socket }: Visit): Promise<void> {
 }
 
 test('an address has its share of connections and no more, and room again when one closes', async t => {
-  const visit = await served(t, { connectionsOfOne: 2 })
+  const { visit } = await served(t, { connectionsOfOne: 2 })
   const first = await visit('127.0.0.2')
   assert.equal(first.refused, undefined)
   assert.equal((await visit('127.0.0.2')).refused, undefined)
@@ -50,16 +51,51 @@ test('an address has its share of connections and no more, and room again when o
 })
 
 test('a proxy has as many connections as there may be', async t => {
-  const visit = await served(t, { connectionsOfOne: 1, connections: 5 }, address => address === '127.0.0.2')
+  const { visit } = await served(
+    t,
+    { connectionsOfOne: 1, connections: 5 },
+    address => address === '127.0.0.2',
+  )
   for (let n = 0; n < 5; n++) assert.equal((await visit('127.0.0.2')).refused, undefined)
   assert.equal((await visit('127.0.0.2')).refused, 'total')
 })
 
 test('there are no more connections in all than may be, and room again when one closes', async t => {
-  const visit = await served(t, { connections: 2 })
+  const { visit } = await served(t, { connections: 2 })
   const first = await visit('127.0.0.2')
   await visit('127.0.0.3')
   assert.equal((await visit('127.0.0.4')).refused, 'total')
   await leave(first)
   assert.equal((await visit('127.0.0.4')).refused, undefined)
+})
+
+test('a connection is closed when nothing came in on it and nothing was answered for as long as one is kept', async t => {
+  const { connections, visit } = await served(t, { keepAlive: 100 })
+  const [idle, used, busy] = [await visit(), await visit(), await visit()]
+  const look = (now: number) => connections.expire(new Set([busy.socket]), now)
+  look(0)
+  used.visitor.write('something')
+  await once(used.socket, 'data')
+  look(50)
+  look(99)
+  assert.equal(idle.socket.writable, true)
+  look(100)
+  assert.equal(idle.socket.writable, false)
+  assert.equal(used.socket.writable, true)
+  look(150)
+  assert.equal(used.socket.writable, false)
+  look(1_000)
+  assert.equal(busy.socket.writable, true)
+})
+
+test('the time that an answer took does not count as idle', async t => {
+  const { connections, visit } = await served(t, { keepAlive: 100 })
+  const { socket } = await visit()
+  connections.expire(new Set(), 0)
+  connections.expire(new Set([socket]), 90)
+  connections.expire(new Set(), 180)
+  connections.expire(new Set(), 270)
+  assert.equal(socket.writable, true)
+  connections.expire(new Set(), 280)
+  assert.equal(socket.writable, false)
 })

@@ -8,11 +8,15 @@ import type { Limits } from './limits.ts'
 /** Why a connection was refused: there are too many in all, or of its address. */
 export type Refused = 'total' | 'address'
 
+/** What a connection had received when it was last seen without a request, and since when it is like that, ms. */
+type Quiet = { read: number; since: number }
+
 /** The visitors' connections that are open. */
 export class Connections {
-  readonly #open = new Set<Socket>()
+  readonly #open = new Map<Socket, Quiet>()
   readonly #crowd: Crowd
   readonly #most: number
+  readonly #keepAlive: number
   readonly #isProxy: (address: string) => boolean
   readonly #distrusted = new Set<Duplex>()
   /** The answers that stand behind another on their connection: most connections never have one. */
@@ -22,8 +26,12 @@ export class Connections {
    * @param isProxy whether all visitors may come from this address: loopback is such by itself, because what connects
    *   by it is mostly a proxy of this machine, and who could flood it from here can do worse
    */
-  constructor({ connections, connectionsOfOne }: Limits, isProxy: (address: string) => boolean = isLoopback) {
+  constructor(
+    { connections, connectionsOfOne, keepAlive }: Limits,
+    isProxy: (address: string) => boolean = isLoopback,
+  ) {
     this.#most = connections
+    this.#keepAlive = keepAlive
     this.#crowd = new Crowd(connectionsOfOne)
     this.#isProxy = isProxy
   }
@@ -38,7 +46,7 @@ export class Connections {
       socket.resetAndDestroy()
       return refused ?? 'address'
     }
-    this.#open.add(socket)
+    this.#open.set(socket, { read: BUSY, since: 0 })
     socket.once('close', () => {
       this.#open.delete(socket)
       this.#distrusted.delete(socket)
@@ -50,7 +58,7 @@ export class Connections {
   /** Knows a connection that was added as what it became by its TLS handshake. */
   secure(plain: Socket, secured: Socket): void {
     this.#open.delete(plain)
-    this.#open.add(secured)
+    this.#open.set(secured, { read: BUSY, since: 0 })
     secured.once('close', () => {
       this.#open.delete(secured)
       this.#distrusted.delete(secured)
@@ -92,12 +100,31 @@ export class Connections {
   }
 
   /** Closes those on which nothing is answered, once what was written is out. */
-  closeIdle(busy: ReadonlySet<Duplex | null>): void {
-    for (const socket of this.#open) if (!busy.has(socket)) socket.destroySoon()
+  closeIdle(busy: ReadonlySet<Duplex>): void {
+    for (const socket of this.#open.keys()) if (!busy.has(socket)) socket.destroySoon()
+  }
+
+  /**
+   * Called every now and then: closes those on which nothing was answered and nothing came in for as long as an idle
+   * one is kept. Node's own way sets a timer twice for each request.
+   * @param busy those on which something is answered
+   * @param now ms
+   */
+  expire(busy: ReadonlySet<Duplex>, now: number): void {
+    for (const [socket, quiet] of this.#open) {
+      const read = busy.has(socket) ? BUSY : socket.bytesRead
+      if (read === BUSY || read !== quiet.read) {
+        quiet.read = read
+        quiet.since = now
+      } else if (now - quiet.since >= this.#keepAlive) socket.destroySoon()
+    }
   }
 
   /** Breaks off all of them but those to be spared. */
   destroy(spared: ReadonlySet<Duplex> = new Set()): void {
-    for (const socket of this.#open) if (!spared.has(socket)) socket.destroy()
+    for (const socket of this.#open.keys()) if (!spared.has(socket)) socket.destroy()
   }
 }
+
+/** In place of a number of bytes: something was being answered. */
+const BUSY = -1

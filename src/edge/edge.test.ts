@@ -297,3 +297,19 @@ test('the connections to an instance that is gone are forgotten', async t => {
   await new Promise(setImmediate)
   assert.equal(pools.size, 0)
 })
+
+test('a connection that idles is closed, and one whose app takes its time is not', async t => {
+  const asked = Promise.withResolvers<ServerResponse>()
+  const upstream = await httpApp(t, (req, res) => {
+    if (req.url === '/slow') asked.resolve(res)
+    else res.end('quick')
+  })
+  const { port } = await stage(t, upstream, { limits: { keepAlive: 40 } })
+  const slow = (await dial(t, port)).write(get('/slow'))
+  const answer = await asked.promise
+  const idle = (await dial(t, port)).write(get('/'))
+  assert.match(await idle.end(), /^HTTP\/1\.1 200 .*quick/s)
+  assert.equal(slow.closed, false)
+  answer.end('at last')
+  assert.match(await slow.end(), /at last/)
+})

@@ -95,7 +95,7 @@ export function createEdge({
   clock = performance,
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
-  const { answerTimeout, bodyTimeout, unreadTimeout, farewell } = bounds
+  const { answerTimeout, bodyTimeout, unreadTimeout, farewell, keepAlive } = bounds
   const proxies = trust && new Proxies(trust)
   const connections = new Connections(
     bounds,
@@ -219,7 +219,8 @@ export function createEdge({
     // An upload may take as long as it likes; how long headers may take is bounded above.
     requestTimeout: 0,
     connectionsCheckingInterval: Math.min(bounds.headersTimeout, 5_000),
-    keepAliveTimeout: bounds.keepAlive,
+    // Idle connections are looked for below.
+    keepAliveTimeout: 0,
     // So that a visitor who vanished does not hold a lease for ever.
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
@@ -284,14 +285,19 @@ export function createEdge({
     onRequest(req, res)
   }
 
+  /** The connections on which something is answered. */
+  function busy(): ReadonlySet<Duplex> {
+    const sockets = new Set<Duplex>()
+    for (const { res } of running.list()) sockets.add(res.req.socket)
+    for (const each of tunnels) sockets.add(each.req.socket)
+    // They close themselves.
+    for (const socket of sessions.sockets()) sockets.add(socket)
+    return sockets
+  }
+
   /** Closes connections on which nothing is answered. Node's own way also cuts off answers not yet written out. */
   function closeIdle(): void {
-    const busy = new Set<Socket | null>()
-    for (const { res } of running.list()) busy.add(res.req.socket)
-    for (const each of tunnels) busy.add(each.req.socket)
-    // They close themselves.
-    for (const socket of sessions.sockets()) busy.add(socket)
-    connections.closeIdle(busy)
+    connections.closeIdle(busy())
   }
 
   /** Called when a request is over. */
@@ -360,9 +366,10 @@ export function createEdge({
     () => {
       const now = clock.now()
       for (const each of running.list()) each.expire?.(now)
+      connections.expire(busy(), now)
       context.notices.sweep(now)
     },
-    Math.min(5_000, Math.min(answerTimeout, bodyTimeout, unreadTimeout, farewell) / 4),
+    Math.min(5_000, Math.min(answerTimeout, bodyTimeout, unreadTimeout, farewell, keepAlive) / 4),
   ).unref()
 
   return {

@@ -84,7 +84,7 @@ export function closing(status: string, ...headers: string[]): string {
 
 /** An answer's head as a visitor gets it on a connection that is kept. */
 export function keeping(status: string, ...headers: string[]): string {
-  return head(`HTTP/1.1 ${status}`, ...headers, 'Connection: keep-alive', 'Keep-Alive: timeout=65')
+  return head(`HTTP/1.1 ${status}`, ...headers, 'Connection: keep-alive')
 }
 
 /** What a visitor gets of `OK`, on a connection that ends with it. */

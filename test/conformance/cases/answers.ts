@@ -21,7 +21,6 @@ const CHUNKED = `${head(
   'HTTP/1.1 200 OK',
   'Date: then',
   'Connection: keep-alive',
-  'Keep-Alive: timeout=65',
   'Transfer-Encoding: chunked',
 )}2\r\nok\r\n0\r\n\r\n`
 

@@ -31,7 +31,6 @@ const CHUNKS = `${head(
   'HTTP/1.1 200 OK',
   'Date: then',
   'Connection: keep-alive',
-  'Keep-Alive: timeout=65',
   'Transfer-Encoding: chunked',
 )}2\r\nok\r\n`
 
