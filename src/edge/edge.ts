@@ -14,6 +14,7 @@ import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
 import { isSafe } from './failures.ts'
 import { Http2Sessions } from './http2/sessions.ts'
+import { IgnoredExchange } from './ignore/exchange.ts'
 import type { Limits } from './limits.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { type Address, listen } from './listening.ts'
@@ -167,9 +168,14 @@ export function createEdge({
   function forward(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
     const { headers } = req
     const isPlain = !expectsContinue(req) && (headers.trailer === undefined || !hasBody(req))
-    const exchange = isPlain
-      ? new PooledExchange(context, req, res, routed)
-      : new DirectExchange(context, req, res, routed)
+    const { site, path } = routed
+    const { rules } = site.target
+    const ignoring = isPlain && rules?.ignore && site.ignores(req, path, rules.ignore)
+    const exchange = ignoring
+      ? new IgnoredExchange(context, req, res, routed, ignoring)
+      : isPlain
+        ? new PooledExchange(context, req, res, routed)
+        : new DirectExchange(context, req, res, routed)
     exchange.start()
   }
 

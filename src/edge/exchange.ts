@@ -7,7 +7,7 @@ import { messageOf, Problem } from '../problem.ts'
 import { takeRest } from './body.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
 import { appStopping, bodyTimeout, isAppsFault, isUnreachable, upstreamProblem } from './failures.ts'
-import type { ResponseRules } from './headers.ts'
+import type { RawHeaders, ResponseRules } from './headers.ts'
 import { requestHeaders } from './headers.ts'
 import type { Answer } from './pages.ts'
 import { answerTo, sendAnswer } from './pages.ts'
@@ -74,7 +74,7 @@ export abstract class Exchange implements Running {
     this.context.running.add(this)
     this.#peer = plainAddress(this.req.socket.remoteAddress ?? 'unknown')
     this.res.on('close', () => this.settle())
-    this.#claim()
+    this.claim()
   }
 
   /** Ends the request because its instance must go. */
@@ -103,6 +103,19 @@ export abstract class Exchange implements Running {
   answer(answer: Answer): void {
     this.#code = answer.code ?? 'answered'
     this.bytes = sendAnswer(this.req, this.res, answer, this.context.draining)
+  }
+
+  /**
+   * Answers in the app's place with a body of any kind, without its length among the headers. Nothing may have been
+   * sent yet. @param code for the access record
+   */
+  protected reply(code: string, status: number, headers: RawHeaders, body: Buffer): void {
+    const { req, res, context } = this
+    this.#code = code
+    this.bytes = req.method === 'HEAD' ? 0 : body.length
+    const framed = [...headers, 'Content-Length', String(body.length)]
+    if (context.draining) framed.push('Connection', 'close')
+    res.writeHead(status, framed).end(body)
   }
 
   /** Ends an answer so that the visitor sees it is not complete. */
@@ -137,8 +150,8 @@ export abstract class Exchange implements Running {
     this.#retried = true
     this.release()
     const looked = isUnreachable(error) ? this.routed.site.target.unreachable?.() : undefined
-    if (looked) looked.then(this.#claim.bind(this), problem => this.fail(problem))
-    else this.#claim()
+    if (looked) looked.then(this.claim.bind(this), problem => this.fail(problem))
+    else this.claim()
     return true
   }
 
@@ -220,12 +233,13 @@ export abstract class Exchange implements Running {
     lease.release()
   }
 
-  #claim(): void {
+  /** Goes for a lease, and waits for the instance where it must. */
+  protected claim(): void {
     if (this.settled) return
     const { target } = this.routed.site
     try {
       const lease = target.lease()
-      if (lease) this.#begin(lease)
+      if (lease) this.begin(lease)
       else this.#hold()
     } catch (error) {
       this.fail(error)
@@ -240,13 +254,14 @@ export abstract class Exchange implements Running {
     this.routed.site.target.acquire(leaving.signal).then(
       lease => {
         if (this.settled) lease.release()
-        else this.#begin(lease)
+        else this.begin(lease)
       },
       error => this.fail(error),
     )
   }
 
-  #begin(lease: Lease): void {
+  /** Goes on with a lease. */
+  protected begin(lease: Lease): void {
     this.#lease = lease
     this.#wake ??= lease.wake
     const { aborted, reason } = lease.revoked

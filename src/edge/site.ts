@@ -1,13 +1,36 @@
+import type { IncomingMessage } from 'node:http'
 import type { Leasable } from '../apps/lease.ts'
+import type { Ignore } from '../apps/rules.ts'
+import { Ignoring } from './ignore/ignoring.ts'
+import { Shelves } from './ignore/kept.ts'
 
 /** What the edge knows of one app from one request to the next. */
 export class Site {
   readonly app: string
   readonly target: Leasable
+  #ignore: { rules: Ignore; ignoring: Ignoring } | undefined
 
-  constructor(app: string, target: Leasable) {
+  readonly #shelves: Shelves
+
+  constructor(app: string, target: Leasable, shelves: Shelves) {
     this.app = app
     this.target = target
+    this.#shelves = shelves
+  }
+
+  /** The app's rules of what to ignore, where they say so of this request. @param path with query */
+  ignores(req: IncomingMessage, path: string, rules: Ignore): Ignoring | undefined {
+    if (this.#ignore?.rules !== rules) {
+      this.forget()
+      this.#ignore = { rules, ignoring: new Ignoring(rules, this.#shelves) }
+    }
+    const { ignoring } = this.#ignore
+    return ignoring.ignores(req, path) ? ignoring : undefined
+  }
+
+  /** Lets go of the app's answers that are kept: they are no longer its own. */
+  forget(): void {
+    this.#ignore?.ignoring.kept.clear()
   }
 }
 
@@ -15,6 +38,7 @@ export class Site {
 export class Sites {
   readonly #resolve: (app: string) => Leasable | undefined
   readonly #sites = new Map<string, Site>()
+  readonly #shelves = new Shelves()
 
   /** @param resolve the instance behind an app's name */
   constructor(resolve: (app: string) => Leasable | undefined) {
@@ -26,11 +50,12 @@ export class Sites {
     const target = this.#resolve(app)
     const known = this.#sites.get(app)
     if (known !== undefined && known.target === target) return known
+    known?.forget()
     if (target === undefined) {
       this.#sites.delete(app)
       return undefined
     }
-    const site = new Site(app, target)
+    const site = new Site(app, target, this.#shelves)
     this.#sites.set(app, site)
     return site
   }
