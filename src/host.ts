@@ -5,12 +5,12 @@ import { mkdir, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import { createApi } from './api/api.ts'
 import { AppLogs } from './apps/app-logs.ts'
 import { Apps } from './apps/apps.ts'
 import type { Context } from './apps/context.ts'
+import { Deaths } from './apps/deaths.ts'
 import { Keeper } from './apps/keeper.ts'
 import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
@@ -128,7 +128,7 @@ async function buildHost({
     compactIfUrgent: app => compactIfUrgent(context, apps, app),
     starts: pLimit(2 * availableParallelism()),
     url: app => `http://${app}.${config.domain}${port === 80 ? '' : `:${port}`}`,
-    deaths: new LRUCache({ max: 256 }),
+    deaths: new Deaths(),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
   const apps = new Apps(context)

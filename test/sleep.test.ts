@@ -55,13 +55,15 @@ describe('an app sleeps with every file that it wrote', () => {
     assert.deepEqual(await read(host, 'adopted'), ['before the kill'])
   })
 
-  test('a host that was killed while the app slept wakes it with its notes', async () => {
+  test('a host that was killed while the app slept wakes it with its notes, and knows when it was used', async () => {
     await host.deploy('slept', 'examples/notes')
     await write(host, 'slept', 'before the sleep')
     await host.sleep('slept')
+    const { lastUsedAt } = (await host.api('GET', '/v1/apps/slept')).json
     await host.kill('SIGKILL')
     await host.boot()
-    assert.equal(await host.state('slept'), 'asleep')
+    const { json } = await host.api('GET', '/v1/apps/slept')
+    assert.deepEqual([json.state, json.lastUsedAt], ['asleep', lastUsedAt])
     assert.deepEqual(await read(host, 'slept'), ['before the sleep'])
   })
 

@@ -151,9 +151,13 @@ export class Apps {
   /** The engine says that a container ended. */
   died(container: string, code: number): void {
     const how = `it ended with exit code ${code}`
-    // Also kept, for an instance that is just waking and does not know its container yet.
-    this.#context.deaths.set(container, how)
+    this.#context.deaths.note(container, how)
     for (const instance of this.all()) instance.died(container, how)
+  }
+
+  /** Whether the engine's events are heard from now on. */
+  hears(hearing: boolean): void {
+    this.#context.deaths.hears(hearing)
   }
 
   /**

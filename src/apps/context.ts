@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events'
-import type { LRUCache } from 'lru-cache'
 import type { LimitFunction } from 'p-limit'
 import type { Config } from '../config.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -7,6 +6,7 @@ import type { LayerStore } from '../layers/layer-store.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../store/store.ts'
 import type { AppLogs } from './app-logs.ts'
+import type { Deaths } from './deaths.ts'
 import type { Keeper } from './keeper.ts'
 import type { Upstream } from './lease.ts'
 import type { Step } from './steps.ts'
@@ -33,8 +33,7 @@ export type Context = {
   starts: LimitFunction
   /** The app's public address. */
   url: (app: string) => string
-  /** Containers that ended lately, and how. */
-  deaths: LRUCache<string, string>
+  deaths: Deaths
   /** Emits `change` with the app's name after every change of its state. */
   changes: EventEmitter<{ change: [app: string] }>
 }

@@ -1,4 +1,4 @@
-import { type Container, NotFound } from '../engine/engine.ts'
+import { type Container, type ContainerState, NotFound } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
 import type { Context } from './context.ts'
 import { findLeftover } from './recovery.ts'
@@ -38,12 +38,12 @@ export class EngineSide {
     store.settleOn(live)
   }
 
-  /** Whether a container is there and runs: one that is frozen does not. */
-  async runs(container: string): Promise<boolean> {
+  /** What a container does; undefined: there is none. */
+  async stateOf(container: string): Promise<ContainerState | undefined> {
     try {
-      return (await this.#context.engine.container(container)).state === 'running'
+      return (await this.#context.engine.container(container)).state
     } catch (error) {
-      if (error instanceof NotFound) return false
+      if (error instanceof NotFound) return undefined
       throw error
     }
   }

@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events'
 import { join } from 'node:path'
-import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import { readConfig } from '../config.ts'
 import { LayerStore } from '../layers/layer-store.ts'
@@ -8,6 +7,7 @@ import { silent } from '../log.ts'
 import { Store } from '../store/store.ts'
 import { AppLogs } from './app-logs.ts'
 import type { Context } from './context.ts'
+import { Deaths } from './deaths.ts'
 import { Keeper } from './keeper.ts'
 
 /** In what one test's host differs from another's. */
@@ -45,7 +45,7 @@ export function fakeContext({
     compactIfUrgent: async () => undefined,
     starts: pLimit(2),
     url: app => `http://${app}.localhost`,
-    deaths: new LRUCache({ max: 256 }),
+    deaths: new Deaths(),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
 }

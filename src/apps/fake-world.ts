@@ -68,6 +68,7 @@ export class FakeHost {
     this.store = context.store
     this.keeper = context.keeper
     this.apps = new Apps(context)
+    this.apps.hears(true)
   }
 
   crash(): void {
@@ -535,10 +536,12 @@ export class World {
       const release = this.#releaseId(launch.release)
       if (known.dropping) known.acknowledged = known.acknowledged.filter(one => one.release === release)
       const container = [...this.machine.containers.values()].find(one => one.labels.app === name)
+      // Where the container vanished while no host ran, the next wake finds that out, and this.
+      const kept = store.liveSnapshot(app)?.image ?? launch.image
       const newest =
         container?.labels.generation === app.generation && container.labels.release === app.release
           ? container.disk
-          : this.machine.image(launch.image).disk
+          : this.machine.image(kept).disk
       const lost = known.acknowledged.filter(one => newest.get(one.value) !== 'written')
       assert.deepEqual(lost, [], `${name} lost what it had acknowledged`)
     }

@@ -17,6 +17,8 @@ class Stage {
   clock = 1_000_000
   host: FakeHost
   readonly steps: string[] = []
+  /** Deaths are told by the engine's events, as they are unless a test is earlier. */
+  told = true
   #held: { pattern: RegExp; reached: () => void; go: Promise<void> } | undefined
 
   constructor(t: TestContext, apps: readonly string[]) {
@@ -29,7 +31,9 @@ class Stage {
         held.reached()
         await held.go
       },
-      (container, code) => this.host.apps.died(container, code),
+      (container, code) => {
+        if (this.told) this.host.apps.died(container, code)
+      },
     )
     this.host = new FakeHost(this)
     for (const app of apps) this.deploy(app)
@@ -434,4 +438,47 @@ test('rules are one object until they change, or what the app runs does', async 
   await app.goOnAs('deploy', async () => releaseAlone(store, makeRelease(store, machine, 'a', 'good')))
   assert.deepEqual(app.rules, first)
   assert.notEqual(app.rules, first)
+})
+
+test('a request that meets a dead app before the engine tells of its death finds out how it died', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  await stage.write('a', 'one')
+  const [container] = stage.containersOf('a')
+  stage.told = false
+  stage.machine.end(container!.id, 3, true)
+  await app.unreachable()
+  assert.equal(app.state, 'crashed')
+  assert.equal(app.failure?.message, 'it ended with exit code 3')
+  const { failure } = app
+  // Then the event comes.
+  stage.host.apps.died(container!.id, 3)
+  await app.undisturbed(async () => undefined)
+  assert.equal(app.failure, failure, 'one death is one failure')
+  await app.wake()
+  assert.deepEqual(await stage.read('a'), ['one'])
+})
+
+test('an app that ended while nobody heard the engine, as when that was restarted, did not crash', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  await stage.write('a', 'one')
+  stage.told = false
+  stage.host.apps.hears(false)
+  stage.machine.end(stage.containersOf('a')[0]!.id, 137, true)
+  stage.host.apps.hears(true)
+  await app.unreachable()
+  assert.deepEqual([app.state, app.failure], ['asleep', undefined])
+  assert.deepEqual(await stage.read('a'), ['one'])
+})
+
+test('an app that somebody paused did not crash, and nobody waits for its end', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  await stage.write('a', 'one')
+  stage.containersOf('a')[0]!.state = 'paused'
+  stage.steps.length = 0
+  await app.unreachable()
+  assert.deepEqual([app.state, app.failure], ['asleep', undefined])
+  assert.ok(!stage.steps.some(step => step.startsWith('wait')))
 })

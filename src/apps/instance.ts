@@ -194,7 +194,7 @@ export class Instance implements Leasable, Keepable {
       } catch (error) {
         // Once the engine is back, it is looked whether the container runs.
         if (error instanceof EngineUnavailable) throw problems.engineUnavailable(error)
-        if (await this.#engineSide.runs(running.container)) throw error
+        if ((await this.#engineSide.stateOf(running.container)) === 'running') throw error
         // It ended meanwhile, or stayed frozen, where requests would hang: the disk is kept as it is.
         const how = 'it ended while its disk was read'
         await this.#crashed(running.container, how, performance.now() - running.since)
@@ -323,23 +323,26 @@ export class Instance implements Leasable, Keepable {
     const running = this.#running
     if (running?.container !== container || this.#state !== 'awake') return
     await this.#inTurn(async () => {
-      if (this.#running !== running || (await this.#engineSide.runs(container))) return
+      if (this.#running !== running) return
+      const state = await this.#engineSide.stateOf(container)
+      if (state === 'running') return
       // Nobody is sent to it any more, and who waits for a connection to it is held for the next.
       this.#become('falling-asleep')
       running.leases.ended()
-      this.#context.log.warn('app_died', { app: this.name, how: how ?? 'nobody saw it end' })
-      if (how !== undefined) {
-        const ranFor = performance.now() - running.since
-        return this.#crashed(container, await this.#howItDied(container, how), ranFor)
-      }
+      const ranFor = performance.now() - running.since
+      // Where a request met it before the event that will tell how it ended, its container does.
+      const seen = how !== undefined || (state === 'exited' && this.#context.deaths.heardSince(running.since))
+      const message = seen ? await this.#howItDied(container, how) : undefined
+      this.#context.log.warn('app_died', { app: this.name, how: message ?? 'nobody saw it end' })
+      if (message !== undefined) return this.#crashed(container, message, ranFor)
       await this.#settle(container, 'recovery')
     })
   }
 
   /** An event tells an exit code, only the container whether it was killed for memory. */
-  async #howItDied(container: string, how: string): Promise<string> {
+  async #howItDied(container: string, told: string | undefined): Promise<string | undefined> {
     const exit = await this.#context.engine.wait(container, AbortSignal.timeout(5_000)).catch(() => undefined)
-    return exit?.oomKilled ? describeExit(exit) : how
+    return exit && (exit.oomKilled || told === undefined) ? describeExit(exit) : told
   }
 
   #wakeOrWait(): Promise<void> {
@@ -516,7 +519,7 @@ export class Instance implements Leasable, Keepable {
     this.#become('awake')
     this.#context.log.info('awake', { app: this.name, ms: wakeInfo && Math.round(wakeInfo.ms) })
     // Its port answered, and it ended before this line was reached.
-    const how = this.#context.deaths.get(running.container)
+    const how = this.#context.deaths.of(running.container)
     if (how !== undefined) this.died(running.container, how)
   }
 

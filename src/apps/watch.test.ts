@@ -7,7 +7,8 @@ import { type Watch, watch } from './watch.ts'
 
 /** An engine that tells what it is told to, and apps that write down what they hear. */
 class Scene implements Watch {
-  readonly log = silent
+  readonly log = { ...silent, warn: (event: string) => void this.warned.push(event) }
+  readonly warned: string[] = []
   readonly heard: string[] = []
   readonly reconciled = Promise.withResolvers<void>()
   readonly probed = Promise.withResolvers<{ leavesOut: boolean; pushes: boolean }>()
@@ -21,6 +22,7 @@ class Scene implements Watch {
     settled: this.reconciled.promise,
     reconcile: () => this.reconciled.promise,
     look: async () => void this.heard.push('look'),
+    hears: (hearing: boolean) => void this.heard.push(hearing ? 'connected' : 'lost'),
     died: (container: string, code: number) => void this.heard.push(`${container} died with ${code}`),
   }
 
@@ -48,12 +50,13 @@ test('a death is heard while the host still reconciles, and while it tries the e
   const stopping = new AbortController()
   const watching = watch(scene, stopping.signal)
   await scene.happens({ kind: 'connected' }, died)
-  assert.deepEqual(scene.heard, ['c1 died with 4'])
+  assert.deepEqual(scene.heard, ['connected', 'c1 died with 4'])
   scene.reconciled.resolve()
   await immediate()
-  assert.deepEqual(scene.heard, ['c1 died with 4', 'look'])
+  assert.deepEqual(scene.heard, ['connected', 'c1 died with 4', 'look'])
   await scene.happens({ ...died, container: 'c2' })
   assert.deepEqual(scene.heard.at(-1), 'c2 died with 4')
+  assert.deepEqual(scene.warned, [])
   scene.probed.resolve({ leavesOut: true, pushes: true })
   stopping.abort()
   await watching
@@ -66,7 +69,11 @@ test('what runs is looked at anew whenever the engine is connected again', async
   const stopping = new AbortController()
   const watching = watch(scene, stopping.signal)
   await scene.happens({ kind: 'connected' }, { kind: 'disconnected' }, { kind: 'connected' })
-  assert.deepEqual(scene.heard, ['look', 'look'])
+  assert.deepEqual(scene.heard, ['connected', 'look', 'lost', 'connected', 'look'])
+  assert.deepEqual(
+    scene.warned.filter(event => event === 'engine_lost'),
+    ['engine_lost'],
+  )
   stopping.abort()
   await watching
 })

@@ -7,7 +7,7 @@ import type { Apps } from './apps.ts'
 /** What is watched, and who is told. */
 export type Watch = {
   engine: Pick<Engine, 'events' | 'probe'>
-  apps: Pick<Apps, 'reconcile' | 'settled' | 'look' | 'died'>
+  apps: Pick<Apps, 'reconcile' | 'settled' | 'look' | 'hears' | 'died'>
   log: Log
 }
 
@@ -46,10 +46,15 @@ async function probe({ engine, log }: Watch): Promise<void> {
 async function follow({ engine, apps, log }: Watch, signal: AbortSignal): Promise<void> {
   let connected = false
   for await (const event of engine.events(signal)) {
-    if (event.kind === 'died') apps.died(event.container, event.code)
-    else if (event.kind === 'connected') void lookOnceSettled(apps, log)
-    else if (connected) log.warn('engine_lost', {})
-    connected = event.kind !== 'disconnected'
+    if (event.kind === 'died') {
+      apps.died(event.container, event.code)
+      continue
+    }
+    const lost = connected && event.kind === 'disconnected'
+    connected = event.kind === 'connected'
+    apps.hears(connected)
+    if (connected) void lookOnceSettled(apps, log)
+    if (lost) log.warn('engine_lost', {})
   }
 }
 
