@@ -10,6 +10,7 @@ test('a domain that is added is told with what to make in DNS, and what was foun
   stage.names.zone.set('shop.example.com', { CNAME: 'shops.example.net' })
   const { status, json } = await stage.add('notes', 'Shop.Example.com')
   assert.equal(status, 201)
+  const twin = stage.domains.find('www.shop.example.com')!.challenge
   const { value, path } = stage.challenge('notes', 'shop.example.com')
   assert.deepEqual(DomainShape.parse(json), {
     domain: 'shop.example.com',
@@ -42,6 +43,10 @@ test('a domain that is added is told with what to make in DNS, and what was foun
       domain: 'www.shop.example.com',
       state: 'pending',
       proof: null,
+      records: [
+        { purpose: 'both', type: 'CNAME', name: 'www.shop.example.com', value: 'notes.apps.test' },
+        { purpose: 'owner', type: 'TXT', name: '_dormice.www.shop.example.com', value: twin.value },
+      ],
       checkedAt: '2023-11-14T22:13:20.000Z',
       pointsHere: false,
       checks: [

@@ -28,6 +28,7 @@ export function renderDomain(status: DomainStatus, url: (app: string) => string)
           domain: twin.domain,
           state: row.proof === null || twin.proof === null ? 'pending' : 'verified',
           proof: twin.proof,
+          records: twin.records,
           ...renderLook(twin.look),
         }
       : null,

@@ -149,6 +149,21 @@ const look = {
     .array(z.object({ method: ProofShape, ok: z.boolean(), detail: z.string() }))
     .openapi({ description: 'what was found when it was last looked at' }),
 }
+const RecordsShape = z
+  .array(
+    z.object({
+      purpose: z.enum(['both', 'visitors', 'owner']).openapi({
+        description:
+          'visitors: it leads them here; owner: it shows whose the name is, while they still go elsewhere',
+      }),
+      type: z.enum(['CNAME', 'A', 'AAAA', 'TXT']),
+      name: z.string(),
+      value: z.string().nullable().openapi({ description: 'null: the address of this server' }),
+    }),
+  )
+  .openapi({
+    description: 'what to make in DNS: those for visitors; the one for the owner is enough to show it',
+  })
 const DomainState = z
   .enum(['pending', 'verified'])
   .openapi({ description: 'pending: it was not shown yet to be the app’s, and is not served' })
@@ -167,28 +182,20 @@ export const DomainShape = z
       .boolean()
       .nullable()
       .openapi({ description: 'whether it is the top of its zone, which cannot have a CNAME' }),
-    records: z
-      .array(
-        z.object({
-          purpose: z.enum(['both', 'visitors', 'owner']).openapi({
-            description:
-              'visitors: it leads them here; owner: it shows whose the name is, while they still go elsewhere',
-          }),
-          type: z.enum(['CNAME', 'A', 'AAAA', 'TXT']),
-          name: z.string(),
-          value: z.string().nullable().openapi({ description: 'null: the address of this server' }),
-        }),
-      )
-      .openapi({
-        description: 'what to make in DNS: those for visitors; the one for the owner is enough to show it',
-      }),
+    records: RecordsShape,
     file: z
       .object({ url: z.string(), content: z.string() })
       .openapi({ description: 'what shows it as well, where the name is served now' }),
     ...look,
     nextCheckAt: z.iso.datetime().nullable().openapi({ description: 'null: nothing is waited for' }),
     redirectFrom: z
-      .object({ domain: z.string(), state: DomainState, proof: ProofShape.nullable(), ...look })
+      .object({
+        domain: z.string(),
+        state: DomainState,
+        proof: ProofShape.nullable(),
+        records: RecordsShape,
+        ...look,
+      })
       .nullable()
       .openapi({
         description: 'the name with or without www, whose visitors are sent on once it is verified',

@@ -71,6 +71,12 @@ export const catalogue: readonly Entry[] = [
     load: async () => (await import('./commands/env.ts')).envCommand,
   },
   {
+    name: 'domains',
+    group: look,
+    summary: 'give an app names of your own, such as shop.example.com',
+    load: async () => (await import('./commands/domains.ts')).domainsCommand,
+  },
+  {
     name: 'wake',
     group: look,
     summary: 'start an app now, before the first request',

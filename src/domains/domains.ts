@@ -35,7 +35,7 @@ export type DomainStatus = Claimed & {
   /** Epoch ms; undefined when nothing is waited for. */
   nextLookAt: number | undefined
   /** The name with or without www, whose visitors are sent on once it is shown to be the app's too. */
-  twin: { domain: string; proof: Proof | null; look: Look | undefined } | undefined
+  twin: { domain: string; proof: Proof | null; records: DnsRecord[]; look: Look | undefined } | undefined
 }
 
 /**
@@ -226,20 +226,19 @@ export class Domains implements Disposable {
 
   #status(row: Domain): DomainStatus {
     const { app, domain, twinProof } = row
-    const claimed = this.#claimed(app, domain)
-    const look = this.#looks.last(row)
-    const twin = this.#twin(row)
+    const name = this.#twin(row)
     return {
-      ...claimed,
+      ...this.#claimed(app, domain),
       row,
-      records: recordsFor(claimed, look?.evidence),
-      look,
+      ...this.#seen(app, domain),
       nextLookAt: this.#nextLook(row),
-      twin:
-        twin === undefined
-          ? undefined
-          : { domain: twin, proof: twinProof, look: this.#looks.last({ app, domain: twin }) },
+      twin: name === undefined ? undefined : { domain: name, proof: twinProof, ...this.#seen(app, name) },
     }
+  }
+
+  #seen(app: string, domain: string): Pick<DomainStatus, 'look' | 'records'> {
+    const look = this.#looks.last({ app, domain })
+    return { look, records: recordsFor(this.#claimed(app, domain), look?.evidence) }
   }
 
   /** Looks at a domain and its twin, and notes what shows them to be the app's. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { reach } from './reach.ts'
+import { isPublic, reach } from './reach.ts'
 
 const path = '/.well-known/dormice/x'
 
@@ -121,4 +121,27 @@ test('addresses of private networks are not asked, unless the host’s own names
     assert.deepEqual(reached, { kind: 'private' }, address)
   }
   assert.equal(asked, 0)
+})
+
+test('addresses of the Internet are asked, those beside closed networks too', () => {
+  const addresses = [
+    '1.1.1.1',
+    '9.255.255.255',
+    '11.0.0.0',
+    '100.63.255.255',
+    '126.255.255.255',
+    '172.15.255.255',
+    '172.32.0.0',
+    '192.0.1.0',
+    '192.167.255.255',
+    '198.20.0.0',
+    '223.255.255.255',
+    '2001:4860:4860::8888',
+    '2003::1',
+    '2606:4700::1111',
+  ]
+  assert.deepEqual(
+    addresses.filter(address => !isPublic(address)),
+    [],
+  )
 })

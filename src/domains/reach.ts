@@ -1,5 +1,5 @@
 import { type IncomingMessage, request } from 'node:http'
-import { type Network, Networks, parseNetwork } from '../networks.ts'
+import { Networks, parseNetwork } from '../networks.ts'
 
 /** What a name's HTTP server answered. */
 export type Reached =
@@ -35,7 +35,7 @@ export async function reach(
   }: Record<'domain' | 'path', string> & Record<'addresses' | 'own', readonly string[]>,
   { port = 80, timeout = 5_000, signal }: ReachOptions = {},
 ): Promise<Reached> {
-  const allowed = addresses.filter(address => own.includes(address) || !closed.has(address))
+  const allowed = addresses.filter(address => own.includes(address) || isPublic(address))
   if (allowed.length === 0) return { kind: 'private' }
   const bound = AbortSignal.timeout(timeout)
   try {
@@ -86,26 +86,35 @@ async function beginning(answer: IncomingMessage): Promise<string> {
   return text.slice(0, longest)
 }
 
-/** Networks that are not the Internet's (IANA's special-purpose registries), or stand for other addresses. */
-const closed = new Networks(
-  [
-    '0.0.0.0/8',
-    '10.0.0.0/8',
-    '100.64.0.0/10',
-    '127.0.0.0/8',
-    '169.254.0.0/16',
-    '172.16.0.0/12',
-    '192.0.0.0/24',
-    '192.168.0.0/16',
-    '198.18.0.0/15',
-    '224.0.0.0/3',
-    '::/96',
-    '::ffff:0:0/96',
-    '64:ff9b::/32',
-    '2001::/32',
-    '2002::/16',
-    'fc00::/7',
-    'fe80::/9',
-    'ff00::/8',
-  ].map(text => parseNetwork(text) as Network),
+/** Whether an address is of the Internet, and not of a network for special purposes (IANA's registries of them). */
+export function isPublic(address: string): boolean {
+  return !(address.includes(':') ? closed6 : closed4).has(address)
+}
+
+const closed4 = networks(
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/3',
 )
+/** Those that stand for IPv4 addresses too. Apart: a BlockList finds every IPv4 address in `::ffff:0:0/96`. */
+const closed6 = networks(
+  '::/96',
+  '::ffff:0:0/96',
+  '64:ff9b::/32',
+  '2001::/32',
+  '2002::/16',
+  'fc00::/7',
+  'fe80::/9',
+  'ff00::/8',
+)
+
+function networks(...texts: string[]): Networks {
+  return new Networks(texts.flatMap(text => parseNetwork(text) ?? []))
+}
