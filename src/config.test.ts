@@ -21,11 +21,13 @@ test('values are read as people write them', () => {
     DORMICE_MEMORY: '700m',
     DORMICE_SLEEP_AFTER: '90s',
     DORMICE_TRUST: '127.0.0.1, fd00::/8',
+    DORMICE_DNS: '9.9.9.9, 127.0.0.1:5353,[::1]:53',
   })
   assert.deepEqual(config.listen, { host: '::1', port: 80 })
   assert.equal(config.domain, 'apps.example.com')
   assert.equal(config.memory, 700 * 1024 ** 2)
   assert.equal(config.sleepAfter, 90_000)
+  assert.deepEqual(config.dns, ['9.9.9.9', '127.0.0.1:5353', '[::1]:53'])
   assert.deepEqual(config.trust, [
     { address: '127.0.0.1', prefix: 32, family: 'ipv4' },
     { address: 'fd00::', prefix: 8, family: 'ipv6' },
@@ -41,6 +43,7 @@ test('a wrong value is refused by one line that names the variable, the value an
     DORMICE_UPLOAD_MAX_ENTRIES: '0',
     DORMICE_BUILD_TIMEOUT: '30d',
     DORMICE_TRUST: '10.0.0.0/99',
+    DORMICE_DNS: '9.9.9.9,dns.example.com',
     DORMICE_ACCESS_LOG: 'stderr',
   }
   for (const [name, value] of Object.entries(wrong)) {

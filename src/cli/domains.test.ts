@@ -124,7 +124,7 @@ test('a verified domain whose visitors go elsewhere is told so', async () => {
 })
 
 test('domains ls is a table, a name that is sent on below its own', async () => {
-  const redirectFrom = {
+  const redirectFrom: DomainShape['redirectFrom'] = {
     domain: 'www.cafe.test',
     state: 'verified',
     proof: 'http',
@@ -132,7 +132,7 @@ test('domains ls is a table, a name that is sent on below its own', async () => 
     pointsHere: true,
     checks: [],
     records: [],
-  } as const
+  }
   const createdAt = new Date(Date.now() - 7_200_000).toISOString()
   const domains = [
     domain('cafe.test', { ...verified, createdAt, redirectFrom }),
@@ -147,7 +147,8 @@ test('domains ls is a table, a name that is sent on below its own', async () => 
     stdout,
     `DOMAIN            APP          STATE     SHOWN BY  ADDED
 cafe.test         notes        verified  CNAME     2 h ago
-www.cafe.test     → cafe.test  verified  HTTP      \nshop.example.com  notes        pending   –         2 h ago
+www.cafe.test     → cafe.test  verified  HTTP      2 h ago
+shop.example.com  notes        pending   –         2 h ago
 `,
   )
   assert.match(stderr, /pending one: dormice domains check shop\.example\.com\n$/)
@@ -170,7 +171,7 @@ test('domains rm finds the app, and reminds of the DNS records', async () => {
   assert.deepEqual([unknown.code, /no app has the domain nobody\.test/.test(unknown.stderr)], [1, true])
 })
 
-test('what cannot be a name is the host’s to refuse, and what was found cannot command the terminal', async () => {
+test('a name is the host’s to refuse, and what was found cannot command the terminal', async () => {
   const checks = [{ method: 'cname', ok: false, detail: 'x is a CNAME of \u001b[2Jy' }] as const
   await using host = await fakeHost({
     'POST /v1/apps/notes/domains': answer(domain('a.test', { checks: [...checks] })),

@@ -5,8 +5,8 @@ import type { Claimed } from './looks.ts'
 /** A DNS record to make. */
 export type DnsRecord = {
   /**
-   * `both` shows whose the name is and leads its visitors here; `visitors` only the latter, which then shows it
-   * over HTTP; `owner` only the former, while its visitors still go elsewhere.
+   * `both` shows whose the name is and leads its visitors here; `visitors` only the latter, which then shows
+   * it over HTTP; `owner` only the former, while its visitors still go elsewhere.
    */
   purpose: 'both' | 'visitors' | 'owner'
   type: 'CNAME' | 'A' | 'AAAA' | 'TXT'
@@ -16,9 +16,9 @@ export type DnsRecord = {
 }
 
 /**
- * The records that make a domain an app's. A name below another is best a CNAME, which follows the host wherever it
- * moves. The top of a zone cannot be one (RFC 1912, 2.4): it needs the addresses, or what some providers offer in
- * place of them (ALIAS, ANAME), which is the same from outside.
+ * The records that make a domain an app's. A name below another is best a CNAME, which follows the host
+ * wherever it moves. The top of a zone cannot be one (RFC 1912, 2.4): it needs the addresses, or what some
+ * providers offer in place of them (ALIAS, ANAME), which is the same from outside.
  *
  * @param evidence undefined: not looked up yet
  */

@@ -22,10 +22,10 @@ export type Challenge = {
 export const challengeFolder = '/.well-known/dormice/'
 
 /**
- * A claim's challenge, derived so that it need not be stored: who removes a domain and adds it again need not change
- * their records. It is bound to the host, the app and the name, and that is all: nothing about it is secret, because
- * nobody can put another's value into a DNS that they do not control. The value does not follow from the path for who
- * only sees that, so a server that says back what it is asked for shows nothing.
+ * A claim's challenge, derived so that it need not be stored: who removes a domain and adds it again need not
+ * change their records. It is bound to the host, the app and the name, and that is all: nothing about it is
+ * secret, because nobody can put another's value into a DNS that they do not control. The value does not
+ * follow from the path for who only sees that, so a server that says back what it is asked for shows nothing.
  *
  * @param host id of the host
  */

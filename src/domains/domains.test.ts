@@ -190,7 +190,7 @@ test('a name beside another app’s domain is to be shown by DNS, also where it 
   assert.equal((await stage.visit('cafe.test')).text, 'notes cafe.test /')
 })
 
-test('a name that is sent on for one app goes to another that shows it by DNS, and does not come back', async t => {
+test('a name that is sent on goes to another app that shows it by DNS, and does not come back', async t => {
   const stage = await DomainStage.start(t)
   for (const name of ['cafe.test', 'www.cafe.test']) stage.names.zone.set(name, here)
   await stage.add('notes', 'cafe.test')

@@ -39,10 +39,10 @@ export type DomainStatus = Claimed & {
 }
 
 /**
- * The apps' custom domains. One is routed once it was shown to be its app's, which `verdict.ts` says how to do; from
- * then on until it is removed. It has one app: the first that it was added to. Another gets it only by showing by DNS
- * that it is meant for it, while nothing in DNS says so for the first: nobody can keep a name from its owner by being
- * quicker.
+ * The apps' custom domains. One is routed once it was shown to be its app's, which `verdict.ts` says how to
+ * do; from then on until it is removed. It has one app: the first that it was added to. Another gets it only
+ * by showing by DNS that it is meant for it, while nothing in DNS says so for the first: nobody can keep a
+ * name from its owner by being quicker.
  */
 export class Domains implements Disposable {
   readonly #context: Context
@@ -73,12 +73,16 @@ export class Domains implements Disposable {
     this.#dns.cancel?.()
   }
 
-  /** What becomes of requests for a name: a Map lookup. @param host lower case, without port or dot at its end */
+  /**
+   * What becomes of requests for a name: a Map lookup.
+   *
+   * @param host lower case, without port or dot at its end
+   */
   find(host: string): Route | undefined {
     return this.#routes.get(host)
   }
 
-  /** Whether requests for a name are answered here, by an app or with a redirect. @param host as for {@link find} */
+  /** Whether requests for a name, given as to {@link find}, are answered here, by an app or with a redirect. */
   isVerified(host: string): boolean {
     const route = this.#routes.get(host)
     return route?.app !== undefined || route?.redirect !== undefined
@@ -97,7 +101,8 @@ export class Domains implements Disposable {
   }
 
   /**
-   * Adds a domain, and looks at once whether it is shown to be the app's. One that it has already is looked at again.
+   * Adds a domain, and looks at once whether it is shown to be the app's. One that it has already is looked
+   * at again.
    *
    * @param text the name as its user wrote it
    * @throws {Problem} 400 `invalid_domain`, 404 `unknown_app`, 409 `domain_taken`, `too_many_domains`
@@ -208,7 +213,7 @@ export class Domains implements Disposable {
     return holders.filter(row => row !== undefined && row.app !== app) as Domain[]
   }
 
-  /** How an app shows by DNS that a name which others have is meant for it. @throws {Problem} 409 `domain_taken` */
+  /** How an app shows by DNS that others' name is meant for it. @throws {Problem} 409 `domain_taken` */
   async #won(app: string, name: string, rivals: readonly Domain[]): Promise<Proof> {
     const claimed = this.#claimed(app, name)
     const evidence = await lookUp(this.#dns, name, claimed.target)
@@ -260,7 +265,7 @@ export class Domains implements Disposable {
   async #prove(app: string, domain: string): Promise<Proof | undefined> {
     const claimed = this.#claimed(app, domain)
     const { proof, evidence } = await this.#looks.take(claimed)
-    // What only says that the name points at this host does not say that it is this app's and not the other's.
+    // That the name points at this host does not say that it is this app's and not the other's.
     return this.#rivals(app, domain).length === 0 ? proof : dnsProof(evidence, claimed)
   }
 }

@@ -22,9 +22,9 @@ export type Answer = {
 }
 
 /**
- * A host for tests without an engine: the store, the API, the edge with its apps `notes` and `shop`, which answer with
- * their name and the Host they got, and custom domains that are looked up at a name server and at the edge's port.
- * Names below `apps.test` point at 127.0.0.1, where the edge is.
+ * A host for tests without an engine: the store, the API, the edge with its apps `notes` and `shop`, which
+ * answer with their name and the Host they got, and custom domains that are looked up at a name server and at
+ * the edge's port. Names below `apps.test` point at 127.0.0.1, where the edge is.
  */
 export class DomainStage {
   readonly names: NameServer
@@ -135,7 +135,7 @@ export class DomainStage {
     return this.domains.get(app, domain).challenge
   }
 
-  /** Another server on the edge's port, at another address of this machine, which is the host's own as well. */
+  /** Another server on the edge's port, at another address of this machine; the host's own names have both. */
   async elsewhere(t: TestContext, listener: RequestListener): Promise<string> {
     const address = '127.0.0.2'
     const server = createServer(listener).listen(this.port, address)

@@ -20,9 +20,9 @@ export type ReachOptions = {
 const longest = 1024
 
 /**
- * Asks a name's HTTP server for a path, at port 80 of these addresses and nowhere else: what a redirect names is not
- * asked, and neither is an address of a private network, so that nobody can look around in the host's. The exception
- * are addresses that the host's own names have: on a private network, that is where it is.
+ * Asks a name's HTTP server for a path, at port 80 of these addresses and nowhere else: what a redirect names
+ * is not asked, and neither is an address of a private network, so that nobody can look around in the host's.
+ * The exception are addresses that the host's own names have: on a private network, that is where it is.
  *
  * @param own addresses of the host's own names
  */
@@ -86,7 +86,7 @@ async function beginning(answer: IncomingMessage): Promise<string> {
   return text.slice(0, longest)
 }
 
-/** Whether an address is of the Internet, and not of a network for special purposes (IANA's registries of them). */
+/** Whether an address is of the Internet, and not of a network for special purposes (IANA's registries). */
 export function isPublic(address: string): boolean {
   return !(address.includes(':') ? closed6 : closed4).has(address)
 }
@@ -103,7 +103,7 @@ const closed4 = networks(
   '198.18.0.0/15',
   '224.0.0.0/3',
 )
-/** Those that stand for IPv4 addresses too. Apart: a BlockList finds every IPv4 address in `::ffff:0:0/96`. */
+/** Those that stand for IPv4 addresses too. Apart: a BlockList finds all IPv4 addresses in `::ffff:0:0/96`. */
 const closed6 = networks(
   '::/96',
   '::ffff:0:0/96',

@@ -6,8 +6,8 @@ const day = 24 * 60 * 60 * second
 const twinTime = 7 * day
 
 /**
- * How long until a name is looked at again: a quarter of the time that is past, so that who has just made their record
- * waits seconds, and a name that nobody cares for costs four looks a day.
+ * How long until a name is looked at again: a quarter of the time that is past, so that who has just made
+ * their record waits seconds, and a name that nobody cares for costs four looks a day.
  */
 function pause(age: number): number {
   return Math.min(Math.max(age / 4, 30 * second), day / 4)

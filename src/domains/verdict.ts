@@ -18,7 +18,7 @@ type Claimed = { domain: string; target: string; challenge: Challenge }
 
 /**
  * How DNS shows a claim. Only who controls a name's DNS can make these:
- * - `cname`: the name is an alias of the app's own name on this host. That names the app as well as the host. The
+ * - `cname`: the name is an alias of the app's own name on this host. That names app and host. The
  *   record has to go before the app does: an app of the same name that comes after it could claim the name.
  * - `txt`: the record beside the name has the claim's value.
  */
@@ -31,9 +31,10 @@ export function dnsProof(
 }
 
 /**
- * Whether the claim is shown, and what was found. Beside DNS there is `http`: the name answers with the claim's
- * value. Either somebody put a file where it is served now, or it points at this host, whose edge answers that. The
- * latter says which host, not which app, so among an app's claim and another's only DNS decides; see `domains.ts`.
+ * Whether the claim is shown, and what was found. Beside DNS there is `http`: the name answers with the
+ * claim's value. Either somebody put a file where it is served now, or it points at this host, whose edge
+ * answers that. The latter says which host, not which app, so among an app's claim and another's only DNS
+ * decides; see `domains.ts`.
  */
 export function judge(claimed: Claimed, evidence: Evidence, reached: Reached | undefined): Verdict {
   const { domain, target, challenge } = claimed

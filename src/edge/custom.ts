@@ -13,8 +13,8 @@ export type CustomDomain = {
 }
 
 /**
- * The custom domain of that name, if there is one. Called for every request whose host is not below the domain: a Map
- * lookup. @param name lower case, without port or dot at its end
+ * The custom domain of that name, if there is one. Called for every request whose host is not below the
+ * domain: a Map lookup. @param name lower case, without port or dot at its end
  */
 export type FindCustom = (name: string) => CustomDomain | undefined
 
@@ -33,8 +33,8 @@ export function routeCustom(
 }
 
 /**
- * To the same address at the other name: 308 keeps method and body. Without a scheme it is the one that the visitor
- * came by, which a proxy in front of the edge may know better.
+ * To the same address at the other name: 308 keeps method and body. Without a scheme it is the one that the
+ * visitor came by, which a proxy in front of the edge may know better.
  */
 function sentOn(location: string): Answer {
   return { status: 308, location, text: `This is at ${location.slice(2)}.` }

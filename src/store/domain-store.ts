@@ -4,8 +4,8 @@ import type { Domain, Proof } from './records.ts'
 import { domains } from './schema.ts'
 
 /**
- * Which row is meant. Whoever has waited for something since it read one means that very one, and not one that was
- * added after that was removed.
+ * Which row is meant. Whoever has waited for something since it read one means that very one, and not one
+ * that was added after that was removed.
  */
 export type DomainKey = Pick<Domain, 'domain' | 'app' | 'createdAt'>
 
@@ -28,8 +28,8 @@ export class DomainStore {
   }
 
   /**
-   * Adds a domain, in place of another app's where one is given, whose twin it is or was. False, and nothing is
-   * changed, when that is no longer as it was, or somebody else has the name.
+   * Adds a domain, in place of another app's where one is given, whose twin it is or was. False, and nothing
+   * is changed, when that is no longer as it was, or somebody else has the name.
    */
   add(domain: Domain, instead?: DomainKey): boolean {
     return this.#db.transaction(() => {

@@ -109,7 +109,7 @@ function rowsOf({ domain, app, state, proof, createdAt, redirectFrom }: DomainSh
   const shown = (by: DomainShape['proof']) => (by === null ? '–' : proofs[by])
   const row = [domain, app, showState(state), shown(proof), added]
   if (redirectFrom?.state !== 'verified') return [row]
-  return [row, [redirectFrom.domain, `→ ${domain}`, showState('verified'), shown(redirectFrom.proof), '']]
+  return [row, [redirectFrom.domain, `→ ${domain}`, showState('verified'), shown(redirectFrom.proof), added]]
 }
 
 function showState(state: DomainShape['state']): string {
