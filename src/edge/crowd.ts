@@ -35,7 +35,7 @@ export class Crowd {
 }
 
 /** What one visitor can change of an address at will is left out of it: of IPv6 all beyond the network, a /64. */
-function origin(address: string): string {
+export function origin(address: string): string {
   const plain = plainAddress(address)
   if (isIP(plain) !== 6) return plain
   const [head = '', tail] = plain.split('::')

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Lease, WakeInfo } from '../apps/lease.ts'
 import { InstanceGone } from '../apps/lease.ts'
+import type { Access } from '../apps/rules.ts'
 import { plainAddress } from '../networks.ts'
 import { messageOf, Problem } from '../problem.ts'
+import { Admission } from './access/admission.ts'
 import { takeRest } from './body.ts'
 import type { AccessRecord, EdgeContext } from './context.ts'
 import { appStopping, bodyTimeout, isAppsFault, isUnreachable, upstreamProblem } from './failures.ts'
 import type { RawHeaders, ResponseRules } from './headers.ts'
-import { requestHeaders } from './headers.ts'
+import { requestHeaders, withoutHeader } from './headers.ts'
 import type { Answer } from './pages.ts'
 import { answerTo, sendAnswer } from './pages.ts'
 import type { Running } from './roster.ts'
@@ -51,6 +53,8 @@ export abstract class Exchange implements Running {
   /** When the head of the app's answer came; 0: not. */
   #headAt = 0
   #code: string | undefined
+  /** Undefined for an app without access rules. */
+  #admission: Admission | undefined
 
   constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse, routed: Routed) {
     this.context = context
@@ -74,7 +78,9 @@ export abstract class Exchange implements Running {
     this.context.running.add(this)
     this.#peer = plainAddress(this.req.socket.remoteAddress ?? 'unknown')
     this.res.on('close', () => this.settle())
-    this.claim()
+    const access = this.routed.site.target.rules?.access
+    if (access === undefined) this.claim()
+    else this.#admit(access)
   }
 
   /** Ends the request because its instance must go. */
@@ -97,6 +103,13 @@ export abstract class Exchange implements Running {
       context.notices.error('edge_request_failed', { app: this.routed.site.app }, { error: messageOf(error) })
     } else if (isAppsFault(error)) this.#blame(error.code, error.cause)
     this.answer(answerTo(error))
+  }
+
+  /** Answers in the app's place, and cuts off an answer that has begun. */
+  refuse(answer: Answer): void {
+    if (this.settled) return
+    if (this.res.headersSent || this.res.destroyed) this.cut()
+    else this.answer(answer)
   }
 
   /** Answers in the app's place. Nothing may have been sent yet. */
@@ -166,6 +179,8 @@ export abstract class Exchange implements Running {
       this.#leaving?.abort(new Error('the visitor left'))
       this.abandon()
     }
+    // Who takes its turn takes a lease before this one is back: an app that is about to sleep stays awake for it.
+    this.#admission?.leave()
     this.release()
     if (!req.complete) takeRest(req, context.limits.linger)
     if (context.log.access) context.log.access(this.#record())
@@ -191,7 +206,7 @@ export abstract class Exchange implements Running {
     const { req, routed, context } = this
     this.#requestId ||= requestId(req.headers['x-request-id'])
     const peer = this.#peer
-    return requestHeaders(req, {
+    const headers = requestHeaders(req, {
       host: routed.host,
       peer,
       isProxied: context.proxies?.has(peer) === true,
@@ -199,6 +214,7 @@ export abstract class Exchange implements Running {
       requestId: this.#requestId,
       wake: this.#wake,
     })
+    return this.#admission?.hasLogin ? withoutHeader(headers, 'authorization') : headers
   }
 
   /** The address that the request comes from, as far as can be known. */
@@ -231,6 +247,35 @@ export abstract class Exchange implements Running {
     if (!lease) return
     this.#lease = undefined
     lease.release()
+  }
+
+  /** Goes through the app's access rules first. */
+  #admit(access: Access): void {
+    const { req, context, routed, visitor } = this
+    this.#admission = new Admission(
+      {
+        req,
+        visitor,
+        site: routed.site,
+        now: context.now,
+        isOver: () => this.settled,
+        admitted: () => this.claim(),
+        refused: answer => this.refuse(answer),
+        failed: error => this.fail(error),
+        exceeded: answer => this.#exceed(answer),
+      },
+      access,
+    )
+    this.#admission.start()
+  }
+
+  /** More of the body came than the app takes. */
+  #exceed(answer: Answer): void {
+    if (this.settled || this.aborted || this.res.writableEnded) return
+    this.aborted = 'edge'
+    this.abandon()
+    this.release()
+    this.refuse(answer)
   }
 
   /** Goes for a lease, and waits for the instance where it must. */

@@ -109,6 +109,15 @@ export function requestHeaders(req: IncomingMessage, forwarding: Forwarding): Ra
   return out
 }
 
+/** Without every header of that name, which is lower case. */
+export function withoutHeader(headers: RawHeaders, name: string): RawHeaders {
+  const out: RawHeaders = []
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if (!isName(headers[i] as string, name)) out.push(headers[i] as string, headers[i + 1] as string)
+  }
+  return out
+}
+
 /** Passes on what a proxy of ours says of a request's origin, with itself added, and what it does not say. */
 function addOrigin(out: RawHeaders, req: IncomingMessage, { peer, proto, host }: Forwarding): void {
   const { headers, rawHeaders: raw } = req

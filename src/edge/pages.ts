@@ -15,6 +15,8 @@ export type Answer = {
   location?: string
   /** The text is for a program: it is sent as it is, whatever the request accepts. */
   exact?: boolean
+  /** What a 401 asks for: the `WWW-Authenticate` header. */
+  challenge?: string
 }
 
 /**
@@ -106,6 +108,7 @@ export function sendAnswer(
   if (answer.code !== undefined) headers.push('X-Dormice-Error', answer.code)
   if (answer.retryAfter !== undefined) headers.push('Retry-After', String(Math.ceil(answer.retryAfter)))
   if (answer.location !== undefined) headers.push('Location', answer.location)
+  if (answer.challenge !== undefined) headers.push('WWW-Authenticate', answer.challenge)
   if (close) headers.push('Connection', 'close')
   res.writeHead(answer.status, headers)
   res.end(body)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Leasable } from '../apps/lease.ts'
 import type { Ignore } from '../apps/rules.ts'
+import { Gate } from './access/gate.ts'
 import { Ignoring } from './ignore/ignoring.ts'
 import { Shelves } from './ignore/kept.ts'
 
@@ -9,6 +10,7 @@ export class Site {
   readonly app: string
   readonly target: Leasable
   #ignore: { rules: Ignore; ignoring: Ignoring } | undefined
+  #gate: Gate | undefined
 
   readonly #shelves: Shelves
 
@@ -31,6 +33,12 @@ export class Site {
   /** Lets go of the app's answers that are kept: they are no longer its own. */
   forget(): void {
     this.#ignore?.ignoring.kept.clear()
+  }
+
+  /** What holds the app's access rules; made for the first request that there are some for. */
+  gate(now: () => number): Gate {
+    this.#gate ??= new Gate(this.target, now)
+    return this.#gate
   }
 }
 
