@@ -11,7 +11,6 @@ export class Site {
   readonly target: Leasable
   #ignore: { rules: Ignore; ignoring: Ignoring } | undefined
   #gate: Gate | undefined
-
   readonly #shelves: Shelves
 
   constructor(app: string, target: Leasable, shelves: Shelves) {

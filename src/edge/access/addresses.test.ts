@@ -88,6 +88,16 @@ test('who waits to be asked for the body is refused without being asked', async 
   assert.equal(wires.length, 0)
 })
 
+test('what an app ignores is answered to nobody who may not come, be it asleep or awake', async t => {
+  const { app, ask } = await guarded(t, {}, undefined)
+  app.rules = { access: { deny: ['192.0.2.0/24'] }, ignore: { paths: ['/'] } }
+  assert.equal(gist(await ask('192.0.2.1')), '403 address_denied')
+  assert.match(await ask('198.51.100.1'), /\r\nX-Dormice-Ignored: asleep\r\n/)
+  app.wakeUp((await cannedApp(t, OK)).upstream)
+  assert.equal(gist(await ask('192.0.2.1')), '403 address_denied')
+  assert.equal(app.takenQuietly, 0)
+})
+
 test('the answer is a page for a browser and a problem for a program', async t => {
   const { ask } = await guarded(t, { deny: ['0.0.0.0/0'] }, undefined)
   assert.match(await ask('192.0.2.1', 'Accept: text/html'), /<h1>403 Forbidden<\/h1>/)
