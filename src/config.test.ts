@@ -64,3 +64,42 @@ test('the configuration cannot be changed once it is read', () => {
     ;(read() as { domain: string }).domain = 'other'
   }, TypeError)
 })
+
+test('HTTPS is off unless it is asked for, and then listens beside HTTP', () => {
+  assert.equal(read().tls, undefined)
+  const auto = read({ DORMICE_TLS: 'auto', DORMICE_DOMAIN: 'apps.example.com', DORMICE_LISTEN: '[::]:80' })
+  assert.deepEqual(auto.tls, {
+    mode: 'auto',
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    email: undefined,
+    listen: { host: '::', port: 443 },
+    hsts: undefined,
+  })
+  const files = read({ DORMICE_TLS: 'files', DORMICE_TLS_FILES: '/etc/certificates', DORMICE_HSTS: '30d' })
+  assert.deepEqual(files.tls, {
+    mode: 'files',
+    folder: '/etc/certificates',
+    listen: { host: '127.0.0.1', port: 443 },
+    hsts: 30 * 86_400,
+  })
+})
+
+test('a wrong setting of HTTPS is refused like any other', () => {
+  const auto = { DORMICE_TLS: 'auto', DORMICE_DOMAIN: 'apps.example.com' }
+  const wrong: [variable: string, value: string, others: Record<string, string>][] = [
+    ['DORMICE_TLS', 'yes', {}],
+    ['DORMICE_TLS_LISTEN', '443', auto],
+    ['DORMICE_TLS_FILES', '', { DORMICE_TLS: 'files' }],
+    ['DORMICE_TLS_FILES', 'certificates', { DORMICE_TLS: 'files' }],
+    ['DORMICE_ACME_DIRECTORY', 'http://ca.example.com/', auto],
+    ['DORMICE_ACME_EMAIL', 'nobody', auto],
+    ['DORMICE_HSTS', '1', auto],
+  ]
+  for (const [name, value, others] of wrong) {
+    assert.throws(() => read({ ...others, [name]: value }), {
+      name: 'ConfigError',
+      message: new RegExp(`^${name}="${value}" is not valid; accepted: `),
+    })
+  }
+  assert.throws(() => read({ DORMICE_TLS: 'auto' }), /^ConfigError: DORMICE_DOMAIN="localhost" is not valid/)
+})

@@ -17,6 +17,8 @@ export type Config = {
   dns: readonly string[]
   /** Proxies in front of the edge, whose X-Forwarded-* headers are taken for true. */
   trust: readonly Network[]
+  /** HTTPS; undefined: there is none. */
+  tls: TlsConfig | undefined
   /** Where access records go: `off`, `stdout`, `file` (one in the data folder) or the absolute path of another. */
   accessLog: string
   /** Budget for all instances together, bytes. */
@@ -34,6 +36,17 @@ export type Config = {
   upload: UploadLimits
   build: BuildLimits
 }
+
+/** Where certificates come from, and how they are served. */
+export type TlsConfig = {
+  /** Address of the edge for HTTPS. */
+  listen: { host: string; port: number }
+  /** Seconds for which browsers are told to come by HTTPS only; undefined: they are told nothing. */
+  hsts: number | undefined
+} & (
+  | { mode: 'auto' /** URL of the CA's ACME directory. */; directory: string; email: string | undefined }
+  | { mode: 'files' /** Folder of the certificates; absolute. */; folder: string }
+)
 
 /** What one build may use. */
 export type BuildLimits = {
@@ -65,12 +78,25 @@ export class ConfigError extends Error {
  */
 export function readConfig(env: Environment, defaults: { data: string }): Config {
   const data = resolve(env.DORMICE_DATA || defaults.data)
+  const listen = read(
+    env,
+    'DORMICE_LISTEN',
+    '127.0.0.1:8080',
+    parseListen,
+    'host:port, e.g. "127.0.0.1:8080"',
+  )
+  const domain = read(
+    env,
+    'DORMICE_DOMAIN',
+    'localhost',
+    parseDomain,
+    'a domain name, e.g. "apps.example.com"',
+  )
   return Object.freeze({
     data,
-    listen: Object.freeze(
-      read(env, 'DORMICE_LISTEN', '127.0.0.1:8080', parseListen, 'host:port, e.g. "127.0.0.1:8080"'),
-    ),
-    domain: read(env, 'DORMICE_DOMAIN', 'localhost', parseDomain, 'a domain name, e.g. "apps.example.com"'),
+    listen: Object.freeze(listen),
+    domain,
+    tls: Object.freeze(readTls(env, listen.host, domain)),
     dns: Object.freeze(
       read(
         env,
@@ -142,6 +168,63 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       ),
     }),
   })
+}
+
+const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory'
+
+function readTls(env: Environment, host: string, domain: string): TlsConfig | undefined {
+  const mode = read(env, 'DORMICE_TLS', 'off', parseTlsMode, '"off", "auto" or "files"')
+  if (mode === 'off') return undefined
+  const listen = read(
+    env,
+    'DORMICE_TLS_LISTEN',
+    `${host.includes(':') ? `[${host}]` : host}:443`,
+    parseListen,
+    'host:port, e.g. "0.0.0.0:443"',
+  )
+  const hsts = read(env, 'DORMICE_HSTS', 'off', parseHsts, '"off", or a duration of 1s and more, e.g. "365d"')
+  const served = { listen: Object.freeze(listen), hsts: hsts === 0 ? undefined : hsts }
+  if (mode === 'files') {
+    const accepted = 'the folder of the certificates, absolute, e.g. "/etc/letsencrypt/live"'
+    return { mode, folder: read(env, 'DORMICE_TLS_FILES', '', parseFolder, accepted), ...served }
+  }
+  const directory = read(
+    env,
+    'DORMICE_ACME_DIRECTORY',
+    letsEncrypt,
+    parseHttps,
+    `the https URL of an ACME directory, e.g. "${letsEncrypt}"`,
+  )
+  if (directory === letsEncrypt && /(^|\.)localhost$/.test(domain)) {
+    throw new ConfigError(
+      `DORMICE_DOMAIN="${domain}" is not valid with DORMICE_TLS="auto"; accepted: a domain of yours, e.g. "apps.example.com", or a CA of your own in DORMICE_ACME_DIRECTORY`,
+    )
+  }
+  const email = read(env, 'DORMICE_ACME_EMAIL', 'none', parseEmail, '"none", or e.g. "you@example.com"')
+  return { mode, directory, email: email === 'none' ? undefined : email, ...served }
+}
+
+function parseTlsMode(text: string): 'off' | TlsConfig['mode'] | undefined {
+  return text === 'off' || text === 'auto' || text === 'files' ? text : undefined
+}
+
+/** Seconds; 0 for "off". */
+function parseHsts(text: string): number | undefined {
+  if (text === 'off') return 0
+  const ms = parseDuration(text)
+  return ms !== undefined && ms >= 1000 ? Math.floor(ms / 1000) : undefined
+}
+
+function parseFolder(text: string): string | undefined {
+  return isAbsolute(text) ? text : undefined
+}
+
+function parseHttps(text: string): string | undefined {
+  return URL.parse(text)?.protocol === 'https:' ? text : undefined
+}
+
+function parseEmail(text: string): string | undefined {
+  return text === 'none' || /^[^\s@,?]+@[^\s@,?]+$/.test(text) ? text : undefined
 }
 
 function read<T>(

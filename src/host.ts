@@ -18,7 +18,10 @@ import { look, watch } from './apps/watch.ts'
 import { type Config, ConfigError } from './config.ts'
 import { Domains } from './domains/domains.ts'
 import { systemDns } from './domains/evidence.ts'
-import { createEdge, type Edge } from './edge/edge.ts'
+import { createEdge } from './edge/edge.ts'
+import { parseHost } from './edge/host.ts'
+import type { Address } from './edge/listening.ts'
+import { openCertificates } from './edge/tls/open.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
 import { LayerStore } from './layers/layer-store.ts'
 import { createLog, type Log } from './log.ts'
@@ -113,7 +116,7 @@ async function buildHost({
   await rm(join(config.data, 'uploads'), { recursive: true, force: true })
 
   const engine = stack.use(new DockerEngine(store.hostId, { folder: config.data }))
-  let port = config.listen.port
+  const ports = { http: config.listen.port, https: config.tls?.listen.port }
   const context: Context = {
     config,
     store,
@@ -127,7 +130,7 @@ async function buildHost({
     step: onStep,
     compactIfUrgent: app => compactIfUrgent(context, apps, app),
     starts: pLimit(2 * availableParallelism()),
-    url: app => `http://${app}.${config.domain}${port === 80 ? '' : `:${port}`}`,
+    url: app => urlOf(`${app}.${config.domain}`, ports),
     deaths: new Deaths(),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
@@ -142,11 +145,18 @@ async function buildHost({
   context.changes.on('change', app => {
     if (apps.find(app) === undefined) traffic.forget(app)
   })
+  const certificates = await openCertificates(config, log, host => {
+    const label = parseHost(host, config.domain)
+    if (label === undefined) return domains.isVerified(host)
+    return label === 'dormice' || apps.find(label) !== undefined
+  })
+  stack.use(certificates)
   const edge = createEdge({
     resolve: app => apps.find(app),
-    control: createApi({ context, apps, deployer, timeline, domains, traffic, version }),
+    control: createApi({ context, apps, deployer, timeline, domains, traffic, tls: certificates, version }),
     domain: config.domain,
     custom: name => domains.find(name),
+    tls: certificates && { source: certificates, hsts: config.tls?.hsts },
     trust: config.trust.length === 0 ? undefined : new Networks(config.trust),
     log: {
       ...log,
@@ -166,7 +176,11 @@ async function buildHost({
   })
   // An engine that is down, or an app that is slow to answer, does not keep the others from being served.
   await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
-  port = await listen(edge, config)
+  ports.http = await listen('DORMICE_LISTEN', config.listen, address => edge.listen(address))
+  if (config.tls) {
+    ports.https = await listen('DORMICE_TLS_LISTEN', config.tls.listen, address => edge.listenTls(address))
+    certificates?.start(`dormice.${config.domain}`)
+  }
   stack.use(upkeep)
   upkeep.start()
   stack.use(accessLog)
@@ -190,7 +204,12 @@ async function buildHost({
     setInterval(() => upkeep.look(), lookInterval),
   ]
   stack.defer(() => timers.forEach(clearInterval))
-  log.info('listening', { address: config.listen.host, port, domain: config.domain })
+  log.info('listening', {
+    address: config.listen.host,
+    port: ports.http,
+    ...(config.tls && { tlsAddress: config.tls.listen.host, tlsPort: ports.https }),
+    domain: config.domain,
+  })
 
   const running = stack.move()
   return {
@@ -203,10 +222,25 @@ async function buildHost({
   }
 }
 
-/** Begins to serve; the port that it got. @throws {ConfigError} when the address cannot be had */
-async function listen(edge: Edge, { listen: address }: Config): Promise<number> {
+/** Where visitors find a host. */
+function urlOf(host: string, { http, https }: { http: number; https: number | undefined }): string {
+  if (https !== undefined) return `https://${host}${https === 443 ? '' : `:${https}`}`
+  return `http://${host}${http === 80 ? '' : `:${http}`}`
+}
+
+/**
+ * Begins to serve; the port that it got.
+ *
+ * @param variable where the address is from
+ * @throws {ConfigError} when the address cannot be had
+ */
+async function listen(
+  variable: string,
+  address: Address,
+  begin: (address: Address) => Promise<{ port: number }>,
+): Promise<number> {
   try {
-    return (await edge.listen(address)).port
+    return (await begin(address)).port
   } catch (error) {
     const reasons: Record<string, string> = {
       EADDRINUSE: 'something else listens there already',
@@ -216,7 +250,7 @@ async function listen(edge: Edge, { listen: address }: Config): Promise<number> 
     const reason = reasons[String((error as { code?: unknown }).code)]
     if (reason === undefined) throw error
     throw new ConfigError(
-      `DORMICE_LISTEN="${address.host}:${address.port}" cannot be used: ${reason}; accepted: a free address and port`,
+      `${variable}="${address.host}:${address.port}" cannot be used: ${reason}; accepted: a free address and port`,
     )
   }
 }

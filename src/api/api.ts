@@ -14,6 +14,7 @@ import { releaseRoutes } from './releases.ts'
 import type { Services } from './services.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { timelineRoutes } from './timeline.ts'
+import { tlsRoutes } from './tls.ts'
 import { trafficRoutes } from './traffic.ts'
 import { transferRoutes } from './transfer.ts'
 
@@ -44,6 +45,7 @@ export function createApi(services: Services): RequestListener {
     domainRoutes,
     logRoutes,
     trafficRoutes,
+    tlsRoutes,
   ]
   for (const routes of resources) {
     api.route('/', routes(services) as OpenAPIHono)

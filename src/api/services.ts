@@ -5,6 +5,21 @@ import type { Deployer } from '../releases/deploy.ts'
 import type { Timeline } from '../snapshots/timeline.ts'
 import type { Traffic } from '../traffic/traffic.ts'
 
+/** The host's certificates. Times in epoch ms. */
+export type Certificates = {
+  readonly mode: 'auto' | 'files'
+  status(): {
+    certificates: { names: readonly string[]; notAfter: number }[]
+    failures: {
+      subject: string
+      detail: string
+      since: number
+      retryAt: number
+      notAfter: number | undefined
+    }[]
+  }
+}
+
 /** What the API's resources act on. */
 export type Services = {
   context: Context
@@ -13,5 +28,7 @@ export type Services = {
   timeline: Timeline
   domains: Domains
   traffic: Traffic
+  /** Undefined: there is no HTTPS. */
+  tls: Certificates | undefined
   version: string
 }

@@ -296,3 +296,25 @@ export type DeployEvent =
   | { log: string }
   | { release: ReleaseShape; url: string }
   | { error: ProblemShape }
+
+export const TlsShape = z
+  .object({
+    mode: z.enum(['off', 'auto', 'files']),
+    certificates: z
+      .array(z.object({ names: z.array(z.string()), notAfter: z.iso.datetime() }))
+      .openapi({ description: 'the ones that end first first' }),
+    failures: z.array(
+      z.object({
+        subject: z.string().openapi({ description: 'a host’s name, or a file' }),
+        detail: z.string(),
+        since: z.iso.datetime(),
+        retryAt: z.iso.datetime().openapi({ description: 'not tried again before' }),
+        notAfter: z.iso.datetime().nullable().openapi({
+          description:
+            'until when the certificate from before is good, which goes on being served; null: none',
+        }),
+      }),
+    ),
+  })
+  .openapi('Tls')
+export type TlsShape = z.infer<typeof TlsShape>

@@ -1,8 +1,10 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { TlsShape } from '../api/shapes.ts'
 import { messageOf } from '../problem.ts'
 import { comparesFiles, isAtLeast, ping } from '../setup/engine/probe.ts'
+import { judgeCertificates } from './certificates.ts'
 import { Client } from './client.ts'
 import { startHost } from './invocation.ts'
 import { dataFolders } from './target.ts'
@@ -31,11 +33,15 @@ export async function runChecks(env = process.env): Promise<Check[]> {
     }
   }
   const host = await check('host', checkHost)
+  const token = await check('token', () =>
+    host.result === 'ok' ? checkToken() : skipped('the host does not answer'),
+  )
   return Promise.all([
     check('node', checkNode),
     check('engine', () => checkEngine(env)),
     host,
-    check('token', () => (host.result === 'ok' ? checkToken() : skipped('the host does not answer'))),
+    token,
+    check('https', () => (token.result === 'ok' ? checkHttps() : skipped('the host has to be asked'))),
     check('data', () => checkData(findData(env))),
     check('disk', () => checkDisk(findData(env))),
   ])
@@ -86,6 +92,12 @@ async function checkToken(): Promise<Verdict> {
   return ok(`accepted, from ${client.target.tokenFrom}`)
 }
 
+async function checkHttps(): Promise<Verdict> {
+  const tls = await new Client().get<TlsShape>('/v1/tls', { patience: HOST_LIMIT_MS })
+  if (tls.mode === 'off') return skipped('DORMICE_TLS is off')
+  return judgeCertificates(tls, Date.now())
+}
+
 /** Nothing that a stranger may read or put there: the token, the database with the apps' secrets. */
 function checkData(folder: string): Verdict {
   const found = statSync(folder, { throwIfNoEntry: false })
@@ -102,7 +114,7 @@ function checkData(folder: string): Verdict {
   return open.length === 0 ? ok(folder) : failed(`other users can read it: chmod go= ${open.join(' ')}`)
 }
 
-const PRIVATE = ['admin-token', 'key', 'dormice.db', 'dormice.db-wal', 'layers']
+const PRIVATE = ['admin-token', 'key', 'dormice.db', 'dormice.db-wal', 'layers', 'tls']
 
 function isOpen(path: string): boolean {
   return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0

@@ -162,7 +162,15 @@ test('doctor works with the host down, marks what fails and exits with 1', async
   )
   assert.deepEqual(
     { ...results, disk: undefined },
-    { node: 'ok', engine: 'failed', host: 'failed', token: 'skipped', data: 'failed', disk: undefined },
+    {
+      node: 'ok',
+      engine: 'failed',
+      host: 'failed',
+      token: 'skipped',
+      https: 'skipped',
+      data: 'failed',
+      disk: undefined,
+    },
   )
   const text = (await run(['doctor'], { host: { url }, env })).stdout
   assert.match(text, /^✓ node {6}\d/m)
@@ -176,6 +184,7 @@ test('doctor asks the host and tries the token', async t => {
   await using host = await fakeHost({
     'GET /healthz': answer({ status: 'ok', version: '9.9.9' }),
     'GET /v1/apps': answer({ apps: [] }),
+    'GET /v1/tls': answer({ mode: 'off', certificates: [], failures: [] }),
   })
   const look = async (token: string) =>
     (await run(['doctor'], { host, env: { DORMICE_DATA: folder, DORMICE_TOKEN: token } })).stdout

@@ -7,7 +7,7 @@ import { print, printJson, remark, style } from '../terminal.ts'
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
-      'Check what Dormice needs: Node, the container engine, the host, the token, the data folder, disk space. Works with the host down too.',
+      'Check what Dormice needs: Node, the container engine, the host, the token, certificates, the data folder, disk space. Works with the host down too.',
     )
     .addOption(jsonOption('{"ok", "checks": […]}'))
     .addHelpText(

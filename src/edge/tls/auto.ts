@@ -35,6 +35,7 @@ const LOOK_INTERVAL = 10 * 60_000
  * their lifetime. One that could not be renewed goes on being served.
  */
 export class AutoCertificates implements CertificateSource {
+  readonly mode = 'auto'
   readonly #issued: IssuedCertificates
   readonly #failures: Failures
   readonly #orders = new Map<string, Promise<Certificate | undefined>>()
@@ -57,11 +58,10 @@ export class AutoCertificates implements CertificateSource {
     await Promise.all([this.#issued.load(), this.#failures.load()])
   }
 
-  /** Begins to renew. @param ahead a host whose certificate is obtained without waiting for a visitor */
-  start(ahead?: string): void {
+  start(ahead: string): void {
     this.#timer ??= setInterval(() => void this.look(), LOOK_INTERVAL).unref()
     void this.look()
-    if (ahead !== undefined && !this.#issued.get(ahead)) void this.#order(ahead)
+    if (!this.#issued.get(ahead)) void this.#order(ahead)
   }
 
   find(host: string): Certificate | undefined | Promise<Certificate | undefined> {

@@ -22,7 +22,7 @@ function write(chainFile: string, keyFile: string, wanted: Wanted): void {
 async function open(t: TestContext, folder: string): Promise<FileCertificates> {
   const certificates = new FileCertificates(folder, silent)
   t.after(() => certificates[Symbol.asyncDispose]())
-  await certificates.start()
+  await certificates.load()
   return certificates
 }
 

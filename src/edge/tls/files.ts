@@ -18,6 +18,7 @@ type Read = { stamp: string; certificate: Certificate | undefined; failure: TlsF
  * What changes is read anew; what cannot be read then leaves the certificate from before in place.
  */
 export class FileCertificates implements CertificateSource {
+  readonly mode = 'files'
   readonly #folder: string
   readonly #log: Log
   readonly #now: () => number
@@ -33,14 +34,17 @@ export class FileCertificates implements CertificateSource {
     this.#now = now
   }
 
-  /** Reads the folder, and goes on looking. @throws {Error} there is no certificate in it that can be used */
-  async start(): Promise<void> {
+  /** Reads the folder. @throws {Error} there is no certificate in it that can be used */
+  async load(): Promise<void> {
     await this.#lookOnce()
     if (this.#byName.size === 0) {
       const [why] = this.status().failures
       throw new Error(why ? `${why.subject}: ${why.detail}` : 'no certificate with a key is there')
     }
-    this.#timer = setInterval(() => void this.look(), LOOK_INTERVAL).unref()
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.look(), LOOK_INTERVAL).unref()
   }
 
   find(host: string): Certificate | undefined {

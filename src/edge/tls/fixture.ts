@@ -17,6 +17,7 @@ import type { CertificateSource } from './source.ts'
 
 /** Certificates by hand. */
 export class HandCertificates implements CertificateSource {
+  readonly mode = 'files'
   readonly byName = new Map<string, Certificate | Promise<Certificate | undefined>>()
   readonly challenges = new Map<string, string>()
   /** Hosts that were asked for. */
@@ -34,6 +35,8 @@ export class HandCertificates implements CertificateSource {
   challenge(token: string): string | undefined {
     return this.challenges.get(token)
   }
+
+  start(): void {}
 
   status() {
     return { certificates: [], failures: [] }

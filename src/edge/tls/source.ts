@@ -2,6 +2,7 @@ import type { Certificate } from './certificate.ts'
 
 /** Where the certificates of the edge come from. */
 export type CertificateSource = AsyncDisposable & {
+  readonly mode: 'auto' | 'files'
   /**
    * The certificate for a host that a visitor has named in the handshake; undefined when there is none. A promise
    * while one is being obtained.
@@ -10,6 +11,8 @@ export type CertificateSource = AsyncDisposable & {
   find(host: string): Certificate | undefined | Promise<Certificate | undefined>
   /** The answer to an ACME challenge (HTTP-01) that is under way, by its token. */
   challenge(token: string): string | undefined
+  /** Begins to renew what is to be renewed. @param ahead a host that is not to wait for its first visitor */
+  start(ahead: string): void
   /** How things stand, for `doctor`. */
   status(): TlsStatus
 }
