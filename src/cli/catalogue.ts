@@ -71,6 +71,12 @@ export const catalogue: readonly Entry[] = [
     load: async () => (await import('./commands/env.ts')).envCommand,
   },
   {
+    name: 'access',
+    group: look,
+    summary: 'say who may come to an app, and how much of it they get',
+    load: async () => (await import('./commands/access.ts')).accessCommand,
+  },
+  {
     name: 'domains',
     group: look,
     summary: 'give an app names of your own, such as shop.example.com',

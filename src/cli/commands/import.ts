@@ -20,7 +20,7 @@ type Options = Json & { name?: string }
 export function importCommand(): Command {
   return new Command('import')
     .description(
-      'Make an app of what `export` wrote: its release, its files and its settings; the values of its environment are set anew, with `env set`. It gets a new name: that of the file (notes.tar makes “notes”), or the one you say.',
+      'Make an app of what `export` wrote: its release, its files and its settings; the values of its environment and the passwords of its users are set anew, with `env set` and `access set`. It gets a new name: that of the file (notes.tar makes “notes”), or the one you say.',
     )
     .argument('<file>', 'what `export` wrote; “-” is standard input')
     .option('-n, --name <app>', 'the new app’s name; without it, that of the file')
