@@ -36,18 +36,26 @@ export function acmeIssuer(options: AcmeOptions): Issue {
   }
 }
 
+type AxiosResponse = Awaited<ReturnType<typeof import('acme-client').axios.request>>
 type Account = { client: Client; crypto: typeof import('acme-client').crypto }
 
 async function openAccount({ directory, email, folder }: AcmeOptions): Promise<Account> {
   const acme = (await import('acme-client')).default
   acme.axios.defaults.timeout = REQUEST_LIMIT
-  // A CA that says "in an hour" would be waited for in the middle of an order; `Failures` holds the name back instead.
-  const settings = acme.axios.defaults as unknown as { acmeSettings: { retryMaxAttempts: number } }
-  settings.acmeSettings.retryMaxAttempts = 0
+  // The library's own handler would wait in the middle of an order for as long as the CA says; `Failures` holds the
+  // name back instead. And it loses why a CA cannot be reached.
+  acme.axios.interceptors.response.clear()
+  acme.axios.interceptors.response.use(undefined, answerOrReason)
   const client = new acme.Client({ directoryUrl: directory, accountKey: await accountKey(folder) })
   const contact = email === undefined ? {} : { contact: [`mailto:${email}`] }
   await client.createAccount({ termsOfServiceAgreed: true, ...contact })
   return { client, crypto: acme.crypto }
+}
+
+/** Whatever the CA answers is for the caller to judge. */
+function answerOrReason(error: Error & { response?: AxiosResponse }): AxiosResponse {
+  if (error.response) return error.response
+  throw new Error(`the CA cannot be reached: ${error.message}`, { cause: error })
 }
 
 async function accountKey(folder: string): Promise<string> {
