@@ -276,9 +276,9 @@ test('the connections to an instance that is gone are forgotten', async t => {
     sockets.push(wire.socket)
     wire.socket.once('data', () => wire.write(OK))
   })
-  const pool = pools.get(upstream)
+  const line = pools.take(upstream)
   const answered = Promise.withResolvers<void>()
-  pool.dispatch(
+  line.client.dispatch(
     { path: '/', method: 'GET' },
     {
       onRequestStart() {},
@@ -289,9 +289,9 @@ test('the connections to an instance that is gone are forgotten', async t => {
     },
   )
   await answered.promise
-  assert.equal(pools.get(upstream), pool)
+  line.free()
   assert.equal(pools.size, 1)
-  const gone = once(pool, 'disconnect')
+  const gone = once(line.client, 'disconnect')
   for (const socket of sockets) socket.destroy()
   await gone
   await new Promise(setImmediate)

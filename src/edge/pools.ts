@@ -1,15 +1,15 @@
-import { type buildConnector, Pool } from 'undici'
+import { type buildConnector, Client } from 'undici'
 import type { Upstream } from '../apps/lease.ts'
 import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 
 /**
- * Kept connections to instances, one pool per address. A pool lives as long as its connections: when an instance
- * goes, its side closes them, and with the last one the pool is dropped. So nobody has to be told, and an address
- * that is used again by another app finds none of the old ones.
+ * Kept connections to instances, one pool per awake instance. A pool lives as long as its connections: when an
+ * instance goes, its side closes them, and with the last one the pool is dropped. So nobody has to be told, and an
+ * address that is used again by another app finds none of the old ones.
  */
 export class Pools {
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools = new Map<Upstream, Pool>()
   readonly #dialer: Dialer
   readonly #limits: Limits
 
@@ -18,27 +18,32 @@ export class Pools {
     this.#limits = limits
   }
 
-  /** How many addresses have a pool. */
+  /** How many instances have a pool. */
   get size(): number {
     return this.#pools.size
   }
 
-  /** The pool for an address; made when there is none. Use it at once: an idle one may be dropped later. */
-  get(upstream: Upstream): Pool {
-    const key = `${upstream.host}:${upstream.port}`
-    return this.#pools.get(key) ?? this.#open(key, upstream)
+  /** A line to an instance that no other request uses, until it is freed. */
+  take(upstream: Upstream): Line {
+    let pool = this.#pools.get(upstream)
+    if (pool === undefined) {
+      pool = new Pool(
+        () => this.#open(upstream),
+        () => this.#pools.delete(upstream),
+      )
+      this.#pools.set(upstream, pool)
+    }
+    return pool.take()
   }
 
   /** Breaks every connection, whatever runs on it. */
   async destroy(): Promise<void> {
-    const pools = [...this.#pools.values()]
-    this.#pools.clear()
-    await Promise.all(pools.map(pool => pool.destroy()))
+    await Promise.all([...this.#pools.values()].map(pool => pool.destroy()))
   }
 
-  #open(key: string, upstream: Upstream): Pool {
+  #open(upstream: Upstream): Client {
     const { host, port } = upstream
-    const pool = new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+    return new Client(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
       allowH2: false,
       connect: (_: unknown, connected: buildConnector.Callback) => this.#connect(upstream, connected),
       // Exchanges are looked at together, now and then, which costs less than a timer for each; and an answer that
@@ -47,18 +52,6 @@ export class Pools {
       bodyTimeout: 0,
       maxHeaderSize: this.#limits.answerHeaderBytes,
     })
-    const dropIfUnused = () => {
-      const { connected, size } = pool.stats
-      if (connected > 0 || size > 0 || this.#pools.get(key) !== pool) return
-      this.#pools.delete(key)
-      void pool.destroy()
-    }
-    // Only afterwards the pool no longer counts the request that the connection was broken off with.
-    const look = () => setImmediate(dropIfUnused)
-    pool.on('disconnect', look)
-    pool.on('connectionError', look)
-    this.#pools.set(key, pool)
-    return pool
   }
 
   #connect(upstream: Upstream, connected: buildConnector.Callback): void {
@@ -66,9 +59,86 @@ export class Pools {
     const failed = (error: Error) => connected(error, null)
     socket.once('error', failed)
     socket.once('connect', () => {
-      // From here on it is the pool's.
+      // From here on it is the line's.
       socket.off('error', failed)
       connected(null, socket)
     })
+  }
+}
+
+/** A connection to an instance, for one request at a time; undici makes it anew when it was closed. */
+export class Line {
+  readonly client: Client
+  readonly #pool: Pool
+
+  constructor(client: Client, pool: Pool) {
+    this.client = client
+    this.#pool = pool
+    // Only afterwards the client no longer counts the request that the connection was broken off with.
+    const look = () => setImmediate(() => this.#dropIfUnused())
+    client.on('disconnect', look)
+    client.on('connectionError', look)
+  }
+
+  /** The request has its whole answer. */
+  free(): void {
+    this.#pool.free(this)
+  }
+
+  /** The request has come to nothing, and the connection may have as well. */
+  failed(): void {
+    setImmediate(() => {
+      if (!this.#dropIfUnused()) this.#pool.free(this)
+    })
+  }
+
+  #dropIfUnused(): boolean {
+    const { connected, size } = this.client.stats
+    if (connected || size > 0) return false
+    this.#pool.drop(this)
+    void this.client.destroy()
+    return true
+  }
+}
+
+/**
+ * The lines to one instance, as many as there were requests at a time. The last one freed is the first one used.
+ * undici's own pool looks through all of its connections for every request, and twice.
+ */
+class Pool {
+  readonly #open: () => Client
+  readonly #unused: () => void
+  readonly #lines = new Set<Line>()
+  readonly #free: Line[] = []
+
+  /** @param unused called when the last line is gone */
+  constructor(open: () => Client, unused: () => void) {
+    this.#open = open
+    this.#unused = unused
+  }
+
+  take(): Line {
+    const free = this.#free.pop()
+    if (free !== undefined) return free
+    const line = new Line(this.#open(), this)
+    this.#lines.add(line)
+    return line
+  }
+
+  free(line: Line): void {
+    if (this.#lines.has(line)) this.#free.push(line)
+  }
+
+  drop(line: Line): void {
+    if (!this.#lines.delete(line)) return
+    const place = this.#free.indexOf(line)
+    if (place !== -1) this.#free.splice(place, 1)
+    if (this.#lines.size === 0) this.#unused()
+  }
+
+  async destroy(): Promise<void> {
+    const lines = [...this.#lines]
+    for (const line of lines) this.drop(line)
+    await Promise.all(lines.map(({ client }) => client.destroy()))
   }
 }

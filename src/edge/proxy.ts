@@ -6,6 +6,7 @@ import { Exchange } from './exchange.ts'
 import { answerTimeout, isCodingKnown, isIdempotent, unknownCoding, upstreamProblem } from './failures.ts'
 import { responseHeaders, trailerPairs } from './headers.ts'
 import type { Due } from './outbox.ts'
+import type { Line } from './pools.ts'
 import { relayInformation, writeHead } from './relay.ts'
 
 /**
@@ -13,6 +14,7 @@ import { relayInformation, writeHead } from './relay.ts'
  * costs one object and no closures.
  */
 export class PooledExchange extends Exchange implements Dispatcher.DispatchHandler, Due {
+  #line: Line | undefined
   #controller: Dispatcher.DispatchController | undefined
   #upload: Upload | undefined
   /** The request went out, at least in part. */
@@ -36,12 +38,15 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     this.#sent = false
     this.#since = this.sentAt
     this.#upload = hasBody(req) ? new Upload(req) : undefined
-    context.pools.get(lease.upstream).dispatch(
+    this.#line = context.pools.take(lease.upstream)
+    this.#line.client.dispatch(
       {
         path: routed.path,
         method: req.method as Dispatcher.HttpMethod,
         headers: this.headersForApp(),
         body: this.#upload ?? null,
+        // Which is about pipelining, and costs a look at the queue.
+        blocking: false,
       },
       this,
     )
@@ -122,6 +127,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#line?.free()
     const trailers = controller.rawTrailers as Buffer[] | null
     if (trailers && trailers.length > 0) {
       this.writeOut()
@@ -145,6 +151,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
   }
 
   onResponseError(_: unknown, error: Error): void {
+    this.#line?.failed()
     this.#upload?.destroy()
     if (this.settled || this.aborted) return
     const { req, res } = this
