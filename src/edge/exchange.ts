@@ -232,7 +232,7 @@ export abstract class Exchange implements Running {
       maySize: status >= 200 && status !== 204,
       wake: this.#wake,
       close: this.context.draining,
-      hsts: isSecured(req) ? this.context.hsts : undefined,
+      hsts: this.context.hsts !== undefined && isSecured(req) ? this.context.hsts : undefined,
     }
   }
 

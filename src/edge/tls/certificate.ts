@@ -1,4 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
+import { messageOf } from '../../problem.ts'
 
 /** A certificate with its key. Times in epoch ms. */
 export type Certificate = {
@@ -22,6 +24,12 @@ export function readCertificate(chain: string, key: string): Certificate {
   if (!first.checkPrivateKey(readPrivateKey(key))) throw new Error('the key is not the certificate’s')
   const names = namesOf(first)
   if (names.length === 0) throw new Error('the certificate names no host (subjectAltName)')
+  try {
+    createSecureContext({ cert: chain, key })
+  } catch (error) {
+    // A key that is too short, for one.
+    throw new Error(`the certificate cannot be served: ${messageOf(error)}`)
+  }
   return {
     names,
     notBefore: first.validFromDate.getTime(),

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
+import { Networks } from '../../networks.ts'
 import { dial, get, httpApp, Wire } from '../fixture.ts'
 import { certificateFor, dialHttp2, dialTls, secureStage } from './fixture.ts'
 
@@ -77,6 +78,20 @@ test('the control API is sent to HTTPS too, and a host that is not here is not',
   const wire = await dial(t, port)
   await wire.write('GET / HTTP/1.1\r\nHost: dormice.localhost\r\n\r\n').until('HTTP/1.1 308')
   await wire.write('GET / HTTP/1.1\r\nHost: other.localhost\r\n\r\n').until('HTTP/1.1 404')
+})
+
+test('whether the host is healthy can be asked without TLS', async t => {
+  const { port } = await secureStage(t, undefined)
+  const wire = await dial(t, port)
+  await wire.write('GET /healthz HTTP/1.1\r\nHost: dormice.localhost\r\n\r\n').until('HTTP/1.1 200')
+})
+
+test('what a proxy of ours passes on is not sent elsewhere', async t => {
+  const upstream = await httpApp(t, (_, res) => res.end('hello'))
+  const trust = new Networks([{ address: '127.0.0.1', prefix: 32, family: 'ipv4' }])
+  const { port } = await secureStage(t, upstream, { trust })
+  const wire = await dial(t, port)
+  await wire.write(get('/', 'X-Forwarded-Proto: https')).until('hello')
 })
 
 test('a challenge of the CA is answered without TLS, to the letter and without waking the app', async t => {
