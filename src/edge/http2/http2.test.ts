@@ -235,21 +235,43 @@ test('an answer that its app breaks off is a reset stream, and the connection go
   assert.equal(records[0]?.aborted, 'app')
 })
 
-test('an app that answers before the body has ended is heard, and the rest of the body is not wanted', async t => {
-  const upstream = await rawApp(t, wire => {
-    wire.socket.once('data', () =>
-      wire.write('HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig'),
+for (const framing of [
+  'Content-Length: 100\r\n\r\npart',
+  'Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n',
+]) {
+  test(`an answer that breaks off with its connection is a reset stream too: ${framing.split(':')[0]}`, async t => {
+    const upstream = await rawApp(t, async wire => {
+      await wire.until('\r\n\r\n')
+      wire.write(`HTTP/1.1 200 OK\r\n${framing}`).socket.end()
+    })
+    const { tlsPort, app } = await secureStage(t, upstream)
+    const answer = await ask(await dialHttp2(t, tlsPort))
+    assert.deepEqual(
+      [answer.status, answer.body, answer.code],
+      [200, 'part', constants.NGHTTP2_INTERNAL_ERROR],
     )
+    await app.idle()
   })
-  const { tlsPort, app } = await secureStage(t, upstream)
-  const session = await dialHttp2(t, tlsPort)
-  const stream = open(session, { ':method': 'POST' }, false)
-  stream.write('x'.repeat(1_000_000))
-  const answer = await answerOf(stream)
-  assert.deepEqual([answer.status, answer.body, answer.code], [413, 'big', 0])
-  await app.idle()
-  assert.equal(session.destroyed, false)
-})
+}
+
+for (const framing of [
+  'Content-Length: 3\r\n\r\nbig',
+  'Transfer-Encoding: chunked\r\n\r\n3\r\nbig\r\n0\r\n\r\n',
+]) {
+  test(`an app that answers before the body has ended is heard, and the rest is not wanted: ${framing.split(':')[0]}`, async t => {
+    const upstream = await rawApp(t, wire => {
+      wire.socket.once('data', () => wire.write(`HTTP/1.1 413 Too Large\r\nConnection: close\r\n${framing}`))
+    })
+    const { tlsPort, app } = await secureStage(t, upstream)
+    const session = await dialHttp2(t, tlsPort)
+    const stream = open(session, { ':method': 'POST' }, false)
+    stream.write('x'.repeat(1_000_000))
+    const answer = await answerOf(stream)
+    assert.deepEqual([answer.status, answer.body, answer.code], [413, 'big', 0])
+    await app.idle()
+    assert.equal(session.destroyed, false)
+  })
+}
 
 test('what the edge answers itself does not wait for a body either', async t => {
   const { tlsPort } = await secureStage(t, undefined)

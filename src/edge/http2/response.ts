@@ -34,7 +34,11 @@ export class StreamResponse extends Writable {
     this.req = req
     this.socket = req.socket
     this.socket.waiting = () => this.writableLength
-    stream.on('wantTrailers', () => stream.sendTrailers(this.#trailers))
+    stream.on('wantTrailers', () => {
+      stream.sendTrailers(this.#trailers)
+      // Only then the answer's end is on its way.
+      setImmediate(() => this.#leaveRest())
+    })
     stream.once('close', () => {
       if (this.#finish && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#finish()
       else this.destroy()
@@ -99,8 +103,7 @@ export class StreamResponse extends Writable {
     this.#sendHead(isEmpty)
     this.#finish = done
     stream.end(() => {
-      // Whoever was answered before the end of their request may keep the rest (RFC 9113, 8.1).
-      if (!this.req.complete) stream.close(constants.NGHTTP2_NO_ERROR, () => stream.resume())
+      if (isEmpty) this.#leaveRest()
     })
   }
 
@@ -111,18 +114,23 @@ export class StreamResponse extends Writable {
     done()
   }
 
+  /** Whoever was answered before the end of their request may keep the rest (RFC 9113, 8.1). */
+  #leaveRest(): void {
+    const stream = this.#stream
+    if (!this.req.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR, () => stream.resume())
+  }
+
   #sendHead(endStream: boolean): void {
     const head = this.#waitingHead
     this.#waitingHead = undefined
     if (head === undefined || this.socket.destroyed) return
     const out: (string | number)[] = [':status', this.statusCode]
-    let isSized = false
     for (let i = 0; i + 1 < head.length; i += 2) {
       const name = String(head[i]).toLowerCase()
-      if (name === 'content-length') isSized = true
       if (!isOfConnection(name)) out.push(name, String(head[i + 1]))
     }
-    this.#stream.respond(out as string[], { endStream, waitForTrailers: !endStream && !isSized })
+    // It would also end a stream in order that is broken off, if it did not wait to be told of trailers.
+    this.#stream.respond(out as string[], { endStream, waitForTrailers: !endStream })
   }
 }
 
