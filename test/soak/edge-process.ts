@@ -3,7 +3,8 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Leasable, Lease, Upstream } from '../../src/apps/lease.ts'
-import { createEdge } from '../../src/edge/edge.ts'
+import { createEdge, type EdgeOptions } from '../../src/edge/edge.ts'
+import { HandCertificates } from '../../src/edge/tls/fixture.ts'
 import { createLog } from '../../src/log.ts'
 import { Problem } from '../../src/problem.ts'
 import type { Ask, Message } from './sample.ts'
@@ -74,7 +75,7 @@ const apps = new Map(
 )
 const tell = (message: Message) => process.send?.(message)
 let records = 0
-const edge = createEdge({
+const options: EdgeOptions = {
   resolve: app => apps.get(app),
   control: (_, res) => res.end('control'),
   domain: 'localhost',
@@ -86,16 +87,21 @@ const edge = createEdge({
   },
   limits: {
     headersTimeout: 2_000,
-    bodyTimeout: 1_500,
+    bodyTimeout: 3_000,
     unreadTimeout: 2_500,
     answerTimeout: 3_000,
-    keepAlive: 2_000,
+    keepAlive: 5_000,
     linger: 500,
     halfOpen: 2_000,
     farewell: 2_000,
+    certificateTimeout: 1_000,
     connections: 1_000,
   },
-})
+}
+const source = new HandCertificates(...[...apps.keys()].map(app => `${app}.localhost`))
+// One without TLS and one with it, as one with it sends whoever comes without to where it is.
+const plain = createEdge(options)
+const secure = createEdge({ ...options, tls: { source } })
 setInterval(() => {
   for (const name of ['moody', 'restless']) apps.get(name)?.revoke()
 }, moods)
@@ -105,12 +111,16 @@ process.on('message', (_: Ask) => {
   gc?.()
   gc?.()
   const { heapUsed, external, rss } = process.memoryUsage()
-  const { connections, requests, upstreams } = edge.load
+  const [one, other] = [plain.load, secure.load]
+  const connections = one.connections + other.connections
+  const requests = one.requests + other.requests
+  const upstreams = one.upstreams + other.upstreams
   const resources = process.getActiveResourcesInfo().length
   tell({
     sample: { heap: heapUsed, external, rss, resources, leases, requests, connections, upstreams },
   })
 })
 process.once('disconnect', () => process.exit(records < 0 ? 1 : 0))
-const { port } = await edge.listen({ host: '127.0.0.1', port: 0 })
-tell({ port })
+const anywhere = { host: '127.0.0.1', port: 0 }
+await secure.listen(anywhere)
+tell({ port: (await plain.listen(anywhere)).port, tlsPort: (await secure.listenTls(anywhere)).port })

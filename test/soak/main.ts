@@ -8,14 +8,17 @@ import { packageRoot } from '../../src/paths.ts'
 import { messageOf } from '../../src/problem.ts'
 import { SoakApps } from './apps.ts'
 import type { Ask, Message, Sample } from './sample.ts'
+import { secureVisits } from './secure-visits.ts'
 import { headLine, renderFared, renderTrends, sampleLine } from './table.ts'
 import { Traffic } from './traffic.ts'
 import { leftovers, rule, trends } from './verdict.ts'
+import { type Visit, visits } from './visits.ts'
 
 const usage = `usage: npm run soak [-- options]
   good and hostile visitors of an edge in a process of its own, whose memory, handles and sockets are sampled; ends
   with 1 when one of them grows, a visit is not answered as it should be, or something is left at rest
   --minutes <m>  how long; 30
+  --only <text>  visits whose name holds this
   --json         one JSON object as the last line`
 
 /** Samples there are in the end, at least; and the longest time between two, ms. */
@@ -23,6 +26,8 @@ const fewest = 30
 const longest = 5_000
 /** How long it takes at most, ms, until nothing is left once all visitors have gone. */
 const calm = 15_000
+
+type Request = { minutes: number; json: boolean; chosen: readonly Visit[] }
 
 /** Wrong usage: its message says what is accepted. */
 class UsageError extends Error {}
@@ -33,6 +38,7 @@ class EdgeProcess implements Disposable {
   /** Rejects when it ends by itself. */
   readonly #failed: Promise<never>
   port = 0
+  tlsPort = 0
   /** How many lines it logged. */
   lines = 0
 
@@ -55,7 +61,9 @@ class EdgeProcess implements Disposable {
   }
 
   async started(): Promise<void> {
-    this.port = (await this.#told('port')).port
+    const { port, tlsPort } = await this.#told('port')
+    this.port = port
+    this.tlsPort = tlsPort
   }
 
   async sample(at: number): Promise<Sample> {
@@ -84,7 +92,7 @@ class EdgeProcess implements Disposable {
 }
 
 /** Resolves with the exit code. */
-async function soak(minutes: number, json: boolean, signal: AbortSignal): Promise<number> {
+async function soak({ minutes, json, chosen }: Request, signal: AbortSignal): Promise<number> {
   using apps = new SoakApps()
   await apps.start()
   using edge = new EdgeProcess(apps.ports)
@@ -93,7 +101,7 @@ async function soak(minutes: number, json: boolean, signal: AbortSignal): Promis
   const pause = Math.min(longest, duration / fewest)
   const began = performance.now()
   const seconds = () => (performance.now() - began) / 1000
-  const traffic = new Traffic(edge.port)
+  const traffic = new Traffic(edge, chosen)
   const samples: Sample[] = []
   console.log(headLine())
   try {
@@ -129,12 +137,13 @@ async function soak(minutes: number, json: boolean, signal: AbortSignal): Promis
 
 /** @throws {UsageError} */
 function readArguments(args: readonly string[]) {
-  let values: { minutes: string; json: boolean; help: boolean }
+  let values: { minutes: string; only: string; json: boolean; help: boolean }
   try {
     values = parseArgs({
       args: [...args],
       options: {
         minutes: { type: 'string', default: '30' },
+        only: { type: 'string', default: '' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -144,13 +153,15 @@ function readArguments(args: readonly string[]) {
   }
   const minutes = Number(values.minutes)
   if (!(minutes > 0)) throw new UsageError(`--minutes ${values.minutes}: accepted: a number above 0`)
-  return { ...values, minutes }
+  const chosen = [...visits, ...secureVisits].filter(({ name }) => name.includes(values.only))
+  if (chosen.length === 0) throw new UsageError(`--only ${values.only}: no visit is called so`)
+  return { ...values, minutes, chosen }
 }
 
 try {
-  const { minutes, json, help } = readArguments(process.argv.slice(2))
-  if (help) console.log(usage)
-  else process.exitCode = await soak(minutes, json, interruptSignal())
+  const request = readArguments(process.argv.slice(2))
+  if (request.help) console.log(usage)
+  else process.exitCode = await soak(request, interruptSignal())
 } catch (error) {
   if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`)
   else console.error(isInterrupt(error) ? 'interrupted' : error)

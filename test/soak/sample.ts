@@ -23,7 +23,10 @@ export type Sample = {
 }
 
 /** What is told about the edge's process to the one that sends the traffic. */
-export type Message = { port: number } | { sample: Omit<Sample, 'at' | 'files'> } | { line: string }
+export type Message =
+  | { port: number; tlsPort: number }
+  | { sample: Omit<Sample, 'at' | 'files'> }
+  | { line: string }
 
 /** What it is asked. */
 export type Ask = { ask: 'sample' }

@@ -3,26 +3,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Wire } from '../../src/edge/fixture.ts'
 import { messageOf } from '../../src/problem.ts'
 import type { Visit } from './visits.ts'
-import { visits } from './visits.ts'
 
 /** How long a visit may take, ms: longer than every limit that it may run into. */
 const patience = 30_000
 /** Visits of one kind at a time; more only means that the machine is too busy for the pace. */
 const atOnce = 60
 
+/** Where the edge listens, without and with TLS. */
+export type Ports = { port: number; tlsPort: number }
+
 /** How visits of one kind fared. */
 export type Fared = { visit: string; done: number; skipped: number; failed: string[] }
 
 /** Visits of all kinds, each at its own pace, whatever becomes of those before. */
 export class Traffic {
-  readonly #port: number
+  readonly #edge: Ports
   readonly #timers: NodeJS.Timeout[]
   readonly #underWay = new Set<Promise<void>>()
   readonly fared: Fared[] = []
 
-  constructor(port: number) {
-    this.#port = port
-    this.#timers = visits.map(visit => {
+  /** @param chosen those that are made */
+  constructor(edge: Ports, chosen: readonly Visit[]) {
+    this.#edge = edge
+    this.#timers = chosen.map(visit => {
       const fared: Fared = { visit: visit.name, done: 0, skipped: 0, failed: [] }
       this.fared.push(fared)
       let running = 0
@@ -48,6 +51,7 @@ export class Traffic {
   }
 
   async #visit(visit: Visit, fared: Fared): Promise<void> {
+    const { port, tlsPort } = this.#edge
     const wires: Wire[] = []
     const late = new AbortController()
     try {
@@ -55,7 +59,7 @@ export class Traffic {
         () => Promise.reject(new Error(`not over after ${patience / 1000} s`)),
         () => {},
       )
-      const visiting = visit.run({ port: this.#port, open: () => open(this.#port, wires) })
+      const visiting = visit.run({ port, tlsPort, open: () => open(port, wires) })
       await Promise.race([visiting, tooLong.then(() => visiting)])
       fared.done++
     } catch (error) {
