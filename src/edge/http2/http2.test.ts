@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { constants } from 'node:http2'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { cannedApp, httpApp, rawApp } from '../fixture.ts'
-import { answerOf, ask, dialHttp2, dialTls, open, secureStage } from '../tls/fixture.ts'
+import { answerOf, ask, dialHttp2, dialTls, open, type SecureStage, secureStage } from '../tls/fixture.ts'
 import { data, headers, POST, PREFACE, reset } from './frames.ts'
+
+const MIB = 1024 * 1024
 
 test('a request over HTTP/2 reaches the app as HTTP/1.1', async t => {
   const { upstream, wires } = await cannedApp(t, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello')
@@ -317,34 +319,63 @@ test('headers of more than 16 KiB are a 431, and the connection goes on', async 
   assert.equal((await ask(session, { 'x-large': 'x'.repeat(15_000) })).status, 200)
 })
 
-test('an answer that nobody reads holds the app back', async t => {
-  const total = 64 * 1024 * 1024
+/** Answers another connection many times over: whatever can flow on one that stands still has flowed then. */
+async function meanwhile(t: TestContext, { tlsPort, app }: SecureStage): Promise<void> {
+  app.upstream = await httpApp(t, (_, res) => res.end('ok'))
+  const session = await dialHttp2(t, tlsPort)
+  for (let i = 0; i < 300; i++) await ask(session)
+}
+
+test('an answer that nobody reads holds the app back, and is whole in the end', async t => {
+  const total = 96 * MIB
   let sent = 0
-  const upstream = await httpApp(t, (_, res) => {
+  const upstream = await httpApp(t, async (_, res) => {
     const chunk = Buffer.alloc(64 * 1024)
-    const write = () => {
-      while (sent < total) {
-        sent += chunk.length
-        if (!res.write(chunk)) return void res.once('drain', write)
-      }
-      res.end()
+    while (sent < total) {
+      sent += chunk.length
+      if (!res.write(chunk)) await once(res, 'drain')
     }
-    write()
+    res.end()
   })
-  const { tlsPort } = await secureStage(t, upstream)
-  const stream = open(await dialHttp2(t, tlsPort))
+  const made = await secureStage(t, upstream)
+  const stream = open(await dialHttp2(t, made.tlsPort))
   await once(stream, 'response')
   stream.pause()
-  let before = -1
-  while (before !== sent) {
-    before = sent
-    await new Promise(resolve => setTimeout(resolve, 100))
-  }
-  assert.ok(sent < total / 2, `${sent} bytes`)
+  await meanwhile(t, made)
+  assert.ok(sent < 48 * MIB, `${sent} bytes went ahead`)
   let received = 0
   stream.on('data', chunk => (received += chunk.length)).resume()
   await once(stream, 'end')
   assert.equal(received, total)
+})
+
+test('an app slow to read an upload holds the visitor back, and gets every byte', async t => {
+  const total = 96 * MIB
+  const reading = Promise.withResolvers<void>()
+  const upstream = await httpApp(t, async (req, res) => {
+    await reading.promise
+    let got = 0
+    for await (const chunk of req) got += chunk.length
+    res.end(String(got))
+  })
+  const made = await secureStage(t, upstream)
+  const stream = open(await dialHttp2(t, made.tlsPort), { ':method': 'PUT' }, false)
+  const answering = answerOf(stream)
+  let sent = 0
+  const all = (async () => {
+    const chunk = Buffer.alloc(64 * 1024)
+    while (sent < total) {
+      sent += chunk.length
+      if (!stream.write(chunk)) await once(stream, 'drain')
+    }
+    stream.end()
+  })()
+  await made.app.until(({ taken }) => taken === 1)
+  await meanwhile(t, made)
+  assert.ok(sent < 48 * MIB, `${sent} bytes went ahead`)
+  reading.resolve()
+  await all
+  assert.equal((await answering).body, String(total))
 })
 
 test('requests of one connection are answered as they are ready', async t => {
