@@ -3,6 +3,7 @@ import { messageOf } from '../problem.ts'
 import type { Context } from './context.ts'
 import { findLeftover } from './recovery.ts'
 import { restoreImage } from './restore.ts'
+import { StartFailed } from './wake.ts'
 
 /** What the engine has of one app that its instance does not know by itself. */
 export class EngineSide {
@@ -51,6 +52,11 @@ export class EngineSide {
   /** Whether there is no such container; false when the engine cannot say. */
   isGone(container: string): Promise<boolean> {
     return isNotFound(this.#context.engine.container(container))
+  }
+
+  /** Whether a start failed because somebody removed the container meanwhile. */
+  async wasRemoved(error: unknown): Promise<boolean> {
+    return error instanceof NotFound || (error instanceof StartFailed && this.isGone(error.container))
   }
 
   /** What the engine did not find may also be a container that somebody removed in that moment. */

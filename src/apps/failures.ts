@@ -35,9 +35,9 @@ export class Failures {
     this.#note(message, '', 0)
   }
 
-  /** What callers of a crashed app are told. @param error what else to tell */
-  problem(error?: unknown): unknown {
-    return this.#last ? this.#toProblem(this.#last) : error
+  /** What callers of a crashed app are told. */
+  problem(): Problem | undefined {
+    return this.#last && this.#toProblem(this.#last)
   }
 
   /** @throws {Problem} 503 `app_crashed` while the app is held back */

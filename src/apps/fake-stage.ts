@@ -78,9 +78,14 @@ export class Stage {
     return [...this.machine.containers.values()].filter(one => one.labels.app === name)
   }
 
-  async crash(): Promise<void> {
+  /** The host crashes, and another begins that has not looked at the engine yet. */
+  restart(): void {
     this.host.crash()
     this.host = new FakeHost(this)
+  }
+
+  async crash(): Promise<void> {
+    this.restart()
     await this.host.apps.reconcile()
   }
 }

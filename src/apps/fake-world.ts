@@ -135,6 +135,8 @@ type Known = {
   absent: boolean
   /** Its container died at some time. */
   died: boolean
+  /** How often somebody removed its container in this round. */
+  removals: number
 }
 
 class Left extends Error {}
@@ -170,7 +172,7 @@ export class World {
     )
     this.#host = new FakeHost(this)
     for (const name of names) {
-      this.#known.set(name, { acknowledged: [], dropping: false, absent: false, died: false })
+      this.#known.set(name, { acknowledged: [], dropping: false, absent: false, died: false, removals: 0 })
       this.#host.store.createApp(name, this.clock)
       this.#host.store.promote(this.#makeRelease(name, 'good'))
       this.#host.apps.instance(name)
@@ -194,6 +196,7 @@ export class World {
     for (const [name, known] of this.#known) {
       const exists = this.#host.store.app(name)?.deletedAt === null
       known.absent = !exists || steps.some(step => step.do === 'delete' && step.app === name)
+      known.removals = 0
       known.dropping = steps.some(
         step =>
           'app' in step &&
@@ -353,6 +356,8 @@ export class World {
         if (known.died || this.#everTrouble) codes.add('app_crashed')
         // It may have been the trial of a new release that died.
         if (known.died) codes.add('release_not_ready')
+        // A start is tried again once.
+        if (known.removals > 1) codes.add('wake_failed').add('release_not_ready')
       }
       if (error instanceof Problem && codes.has(error.code)) return
       if (this.#trouble && (error instanceof EngineUnavailable || !(error instanceof Problem))) return
@@ -380,8 +385,10 @@ export class World {
         if (lease.revoked.aborted) return
         const now = this.machine.at(lease.upstream.host)
         if (now === undefined || now !== container) {
-          // It died under the request, or was told to by a call that was given up: nobody put it to sleep.
-          if (container === undefined || container.died || this.#of(name).died || this.#everTrouble) return
+          // It died or was removed under the request, or was told to end by a call that was given up: nobody put it
+          // to sleep.
+          const { died, removals } = this.#of(name)
+          if (container === undefined || container.died || died || removals > 0 || this.#everTrouble) return
           assert.fail(`a request of ${name} holds a lease of ${container.id}, which is ${container.state}`)
         }
         const value = `v${++this.#values}`
@@ -492,9 +499,9 @@ export class World {
   /** Somebody removes the app's container by hand: only what it wrote since its newest snapshot goes. */
   #vanish({ store }: FakeHost, name: Name): void {
     const container = [...this.machine.containers.values()].find(one => one.labels.app === name)
-    if (container?.state !== 'running') return
+    if (!container) return
     const known = this.#of(name)
-    known.died = true
+    known.removals++
     this.machine.remove(container.id)
     const app = store.app(name)
     const launch = store.launch(name)

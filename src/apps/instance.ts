@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import pLimit from 'p-limit'
-import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
+import { CannotStart, type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import type { App, Launch, Snapshot, SnapshotReason } from '../store/records.ts'
 import { Background } from './background.ts'
@@ -231,7 +231,7 @@ export class Instance implements Leasable, Keepable {
         }
         this.#become('waking')
         await this.#admit(effectiveSettings(this.#context.config, app.settings, release.spec))
-        const running = await wake(this.#context, trial)
+        const running = await this.#try(trial)
         await next.flushed
         next.commit()
         const settings = this.#readSettings()
@@ -239,7 +239,6 @@ export class Instance implements Leasable, Keepable {
         this.#failures.forget()
         this.#awake(running, undefined)
       } catch (error) {
-        const problem = error instanceof StartFailed ? await this.#notReady(error) : error
         // Whatever is left of the trial is of a generation that the store never had.
         this.#engineSide.unsure = true
         await this.#engineSide
@@ -255,7 +254,7 @@ export class Instance implements Leasable, Keepable {
             log.error('old_release_not_back', { app: this.name, error: messageOf(again) }),
           )
         }
-        throw problem
+        throw error
       }
     })
   }
@@ -334,8 +333,8 @@ export class Instance implements Leasable, Keepable {
       const seen = how !== undefined || (state === 'exited' && this.#context.deaths.heardSince(running.since))
       const message = seen ? await this.#howItDied(container, how) : undefined
       this.#context.log.warn('app_died', { app: this.name, how: message ?? 'nobody saw it end' })
-      if (message !== undefined) return this.#crashed(container, message, ranFor)
-      await this.#settle(container, 'recovery')
+      if (message === undefined) await this.#settle(container, 'recovery')
+      else await this.#crashed(container, message, ranFor)
     })
   }
 
@@ -419,10 +418,8 @@ export class Instance implements Leasable, Keepable {
   /** Settles a wake that failed; returns what to tell those who waited for it. */
   async #wakeFailed(error: unknown): Promise<unknown> {
     const { log, keeper } = this.#context
-    if (error instanceof StartFailed) {
-      await this.#crashed(error.container, error.message, 0)
-      return this.#failures.problem(error)
-    }
+    if (error instanceof StartFailed && (await this.#crashed(error.container, error.message, 0)))
+      return this.#failures.problem()
     keeper.release(this.name)
     this.#become('asleep')
     if (error instanceof Problem) return error
@@ -490,14 +487,15 @@ export class Instance implements Leasable, Keepable {
     }
   }
 
-  async #crashed(container: string, message: string, ranFor: number): Promise<void> {
+  /** False when somebody has removed the container, which is no failure of the app. */
+  async #crashed(container: string, message: string, ranFor: number): Promise<boolean> {
     // Nobody is sent to it any more.
     this.#become('falling-asleep')
     const asleep = await this.#settle(container, 'crash').catch(() => undefined)
-    // Somebody removed it, which is no failure of the app.
-    if (asleep?.gone) return
+    if (asleep?.gone) return false
     this.#failures.crashed(message, asleep?.lastLines ?? [], ranFor)
     this.#become('crashed')
+    return true
   }
 
   /** Refuses new leases and waits until none is out; what still runs after `timeout` ms is cut. */
@@ -550,8 +548,22 @@ export class Instance implements Leasable, Keepable {
     return isDeepStrictEqual(settings.rules, before) ? { ...settings, rules: before } : settings
   }
 
-  async #notReady(error: StartFailed): Promise<Problem> {
-    const lines = await this.#context.logs.collect(this.name, error.container).catch(() => [])
-    return problems.releaseNotReady(error.message, joinLines(lines), error)
+  /** Starts what the app is to be next; once more where somebody removes it, for nobody was sent to it yet. */
+  async #try(trial: Launch, again = true): Promise<Running> {
+    try {
+      return await wake(this.#context, trial)
+    } catch (error) {
+      if (again && (await this.#engineSide.wasRemoved(error))) return this.#try(trial, false)
+      throw await this.#notReady(error)
+    }
+  }
+
+  async #notReady(error: unknown): Promise<unknown> {
+    if (error instanceof StartFailed) {
+      const lines = await this.#context.logs.collect(this.name, error.container).catch(() => [])
+      return problems.releaseNotReady(error.message, joinLines(lines), error)
+    }
+    const ofItself = error instanceof CannotStart || error instanceof NotFound
+    return ofItself ? problems.releaseNotReady(error.message, '', error) : error
   }
 }

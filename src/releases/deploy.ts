@@ -4,8 +4,7 @@ import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { isAppName, releaseTag } from '../apps/naming.ts'
-import { releaseNotReady } from '../apps/problems.ts'
-import { CannotStart, EngineUnavailable, type Image, type Labels } from '../engine/engine.ts'
+import { EngineUnavailable, type Image, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import { Carrying, without } from '../snapshots/carrying.ts'
 import { refuseIfFull } from '../snapshots/disk.ts'
@@ -165,22 +164,18 @@ export class Deployer {
           : await Carrying.begin(this.#context, instance, { release, files })
       signal.throwIfAborted()
       progress.step('switching', `release ${number}`)
-      await instance
-        .goOnAs('deploy', async was => {
-          step('deploy.asleep')
-          const commit = (snapshot?: Snapshot) => {
-            step('deploy.started')
-            store.promote(release, files, snapshot)
-            step('deploy.promoted')
-          }
-          if (!carrying) return without(release, commit)
-          const next = await carrying.next(was, 'carried', commit)
-          step('deploy.carried')
-          return next
-        })
-        .catch(error => {
-          throw error instanceof CannotStart ? releaseNotReady(error.message, '', error) : error
-        })
+      await instance.goOnAs('deploy', async was => {
+        step('deploy.asleep')
+        const commit = (snapshot?: Snapshot) => {
+          step('deploy.started')
+          store.promote(release, files, snapshot)
+          step('deploy.promoted')
+        }
+        if (!carrying) return without(release, commit)
+        const next = await carrying.next(was, 'carried', commit)
+        step('deploy.carried')
+        return next
+      })
       log.info('released', { app, release: number, runtime: spec.runtime })
       return release
     } catch (error) {
