@@ -334,9 +334,7 @@ describe('a snapshot of a running app', () => {
 
     await run(host, 'live', changes)
     await docker.getContainer(container).remove({ force: true })
-    // Crashed if its end was seen, asleep if it was only missed.
-    const deadline = Date.now() + 30_000
-    while (!['crashed', 'asleep'].includes(await host.state('live'))) assert.ok(Date.now() < deadline)
+    await host.until('live', 'asleep')
     await host.api('POST', '/v1/apps/live/wake')
     assert.deepEqual(await tree(host, 'live'), then)
     await host.sleep('live')

@@ -59,11 +59,15 @@ export async function remove(docker: Docker, id: string): Promise<void> {
     if (error instanceof NotFound) return
     // 409: another caller is removing it; done when it is gone.
     if (statusOf(error) !== 409) throw error
-    await bounded('remove container', 60_000, () =>
-      docker.getContainer(id).wait({ condition: 'removed' }),
-    ).catch(gone => {
-      if (!(gone instanceof NotFound)) throw gone
-    })
+    await untilRemoved(docker, id)
+  })
+}
+
+async function untilRemoved(docker: Docker, id: string): Promise<void> {
+  await bounded('remove container', 60_000, () =>
+    docker.getContainer(id).wait({ condition: 'removed' }),
+  ).catch(error => {
+    if (!(error instanceof NotFound)) throw error
   })
 }
 
@@ -154,8 +158,13 @@ async function* toIterable(buffer: Buffer): AsyncGenerator<Buffer> {
   yield buffer
 }
 
-export function inspect(docker: Docker, id: string): Promise<Docker.ContainerInspectInfo> {
-  return bounded('look at container', 20_000, () => docker.getContainer(id).inspect())
+/** One that is just being removed is looked at afterwards: until then it has ended, and keeps its name from others. */
+export async function inspect(docker: Docker, id: string): Promise<Docker.ContainerInspectInfo> {
+  const look = () => bounded('look at container', 20_000, () => docker.getContainer(id).inspect())
+  const info = await look()
+  if (info.State.Status !== 'removing') return info
+  await untilRemoved(docker, id)
+  return look()
 }
 
 function exitOf({ State }: Docker.ContainerInspectInfo): Exit {

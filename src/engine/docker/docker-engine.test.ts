@@ -32,3 +32,22 @@ test('a container that is not there is told as that', async () => {
   }
   await assert.rejects(new DockerEngine('host', { docker: docker as unknown as Docker }).run('id'), NotFound)
 })
+
+test('a container that is just being removed is looked at once it is gone', async () => {
+  let gone = false
+  const docker = {
+    getContainer: () => ({
+      inspect: async () => {
+        if (gone) throw refused(404, 'No such container: id')
+        return { State: { Status: 'removing', ExitCode: 137 } }
+      },
+      wait: async ({ condition }: { condition?: string }) => {
+        if (condition === 'removed') gone = true
+      },
+    }),
+  }
+  const engine = new DockerEngine('host', { docker: docker as unknown as Docker })
+  await assert.rejects(engine.container('id'), NotFound)
+  gone = false
+  await assert.rejects(engine.wait('id'), NotFound)
+})
