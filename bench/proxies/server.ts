@@ -11,9 +11,13 @@ export const host = 'app.localhost'
 /** More kept connections than the load has: none is ever opened anew under load. */
 export const kept = 64
 
-/** One of the benchmarks' own proxies, in Node. */
-export async function startNodeProxy(file: string, ...args: readonly number[]): Promise<Server> {
-  const command = [process.execPath, join(import.meta.dirname, '..', file), ...args.map(String)]
+/** One of the benchmarks' own proxies, in Node. @param flags Node's own arguments */
+export async function startNodeProxy(
+  file: string,
+  upstream: number,
+  flags: readonly string[] = [],
+): Promise<Server> {
+  const command = [process.execPath, ...flags, join(import.meta.dirname, '..', file), String(upstream)]
   const program = new Program(file, onCore(0, command))
   return answering(program, Number(await program.line()))
 }

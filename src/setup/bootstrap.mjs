@@ -28,6 +28,13 @@ const targets = {
   conformance: ['test/conformance/differential.ts'],
 }
 
+/**
+ * What a host's Node is told; the same as in the Dockerfile. Bodies pass through it in buffers of 64 KiB: with less
+ * room for what is young, small garbage collections free them and not large ones, which takes a sixth of the CPU time
+ * off a body of 100 KiB, and of the memory.
+ */
+const forHost = ['--max-semi-space-size=8']
+
 const [what = '', ...args] = process.argv.slice(2)
 const target = Object.hasOwn(targets, what) ? targets[what] : undefined
 // People pipe what `cli`, `bench`, `faults`, `soak` and `conformance` print, so nothing of the preparation may be on
@@ -42,7 +49,8 @@ try {
   await dependencies()
   const node = findNode()
   if (out === process.stdout) print('✓', 'node', node.version)
-  handOver(node.path, [join(root, target[0]), ...target.slice(1), ...args])
+  const runsHost = what === 'up' || (what === 'cli' && args[0] === 'serve')
+  handOver(node.path, [...(runsHost ? forHost : []), join(root, target[0]), ...target.slice(1), ...args])
 } catch (error) {
   if (!(error instanceof Advice)) throw error
   console.error(error.message)
