@@ -32,6 +32,7 @@ class Awake implements Leasable {
 
   /** None, as with most apps. */
   readonly rules = undefined
+  readonly forecast = { state: 'awake', expected: undefined } as const
 
   lease(): Lease {
     recent.get(this.#name)

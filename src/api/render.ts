@@ -27,6 +27,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     settings: {
       ...settings,
       ignore: rules?.ignore ?? null,
+      waiting: rules?.waiting ?? null,
       access: rules?.access ? showAccess(rules.access) : null,
     },
     failure: failure

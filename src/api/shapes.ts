@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Ignore } from '../releases/ignore.ts'
+import { Waiting } from '../releases/waiting.ts'
 
 /* What the control API answers with: the shapes that users script against. Times are ISO 8601, sizes bytes. */
 
@@ -51,6 +52,7 @@ export const AppShape = z
       startTimeout: z.number().int().openapi({ description: 'ms' }),
       maxWaiting: z.number().int(),
       ignore: Ignore.nullable().openapi({ description: 'null: every request counts, and wakes the app' }),
+      waiting: Waiting.nullable().openapi({ description: 'null: the waiting page as it comes' }),
       access: AccessShape.nullable().openapi({
         description: 'null: everybody may come, as often as they like',
       }),

@@ -8,10 +8,11 @@ import type { Context } from './context.ts'
 import { EngineSide } from './engine-side.ts'
 import { type Failure, Failures } from './failures.ts'
 import type { Keepable } from './keeper.ts'
-import type { Leasable, Lease, WakeInfo } from './lease.ts'
+import type { Forecast, Leasable, Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
 import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
+import { Pace } from './pace.ts'
 import * as problems from './problems.ts'
 import { type Rules, renewed } from './rules.ts'
 import { type EffectiveSettings, effectiveSettings } from './settings.ts'
@@ -39,6 +40,7 @@ export class Instance implements Leasable, Keepable {
   readonly #failures: Failures
   readonly #waiting = new Waiting()
   #waking: Promise<void> | undefined
+  #pace = new Pace()
   #looking: Promise<void> | undefined
   #waitsForMemory = false
   #deleted = false
@@ -128,6 +130,11 @@ export class Instance implements Leasable, Keepable {
     if (this.#state === 'lost') throw problems.appLost(this.name, undefined)
     if (this.#state === 'crashed') throw this.#failures.problem()
     return this.#state === 'awake' ? this.#running?.leases.takeQuietly() : undefined
+  }
+
+  get forecast(): Forecast {
+    const { expected } = this.#pace
+    return { state: this.#waitsForMemory ? 'waiting-for-memory' : this.#state, expected }
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {
@@ -231,12 +238,14 @@ export class Instance implements Leasable, Keepable {
         }
         this.#become('waking')
         await this.#admit(effectiveSettings(this.#context.config, app.settings, release.spec))
-        const running = await this.#try(trial)
+        const pace = new Pace()
+        const running = await pace.timed(() => this.#try(trial))
         await next.flushed
         next.commit()
         const settings = this.#readSettings()
         this.#settings = { ...settings, rules: renewed(settings.rules) }
         this.#failures.forget()
+        this.#pace = pace
         this.#awake(running, undefined)
       } catch (error) {
         // Whatever is left of the trial is of a generation that the store never had.
@@ -374,8 +383,9 @@ export class Instance implements Leasable, Keepable {
       if (!launch) throw problems.noRelease(this.name)
       if (left?.state === 'running') keeper.charge(this, this.#settings.memory)
       else await this.#admit(this.#settings)
-      const running = left ? await this.#resume(left, launch) : await wake(this.#context, launch)
       const adopted = left?.state === 'running'
+      const start = () => (left ? this.#resume(left, launch) : wake(this.#context, launch))
+      const running = await (adopted ? start() : this.#pace.timed(start))
       this.#awake(running, adopted ? undefined : { kind: 'cold', ms: performance.now() - asked })
     } catch (error) {
       if (again && error instanceof NotFound && (await this.#engineSide.imageIsBack())) {

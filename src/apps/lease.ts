@@ -1,3 +1,4 @@
+import type { State } from './instance.ts'
 import type { Rules } from './rules.ts'
 
 /** Where an awake instance is reached. */
@@ -48,6 +49,13 @@ export type Lease = {
   release(): void
 }
 
+/** What is known of an app's next wake, or of the one that goes on. */
+export type Forecast = {
+  state: State | 'waiting-for-memory'
+  /** ms that its start is expected to take, by its last ones; undefined: there was none yet. */
+  expected: number | undefined
+}
+
 /** What the edge needs of an app's instance. */
 export interface Leasable {
   /** What its requests are held to; undefined: nothing. Another object after every change, and only then. */
@@ -60,6 +68,7 @@ export interface Leasable {
    * Throws `Problem`: 503 `app_crashed`, 503 `app_lost`, when it would not wake either.
    */
   quietLease(): Lease | undefined
+  readonly forecast: Forecast
   /**
    * Waits for the instance to be awake and claims it. Concurrent callers share one wake.
    * Throws `Problem`: 503 `queue_full` (too many are waiting), 504 `wake_timeout`, 503 `app_crashed`,

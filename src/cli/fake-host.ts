@@ -109,6 +109,7 @@ export function app(name: string, more: Partial<AppShape> = {}): AppShape {
       startTimeout: 30000,
       maxWaiting: 512,
       ignore: null,
+      waiting: null,
       access: null,
     },
     failure: null,

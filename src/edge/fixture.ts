@@ -6,7 +6,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { connect, createServer as createTcpServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import type { Leasable, Lease, Upstream, WakeInfo } from '../apps/lease.ts'
+import type { Forecast, Leasable, Lease, Upstream, WakeInfo } from '../apps/lease.ts'
 import { InstanceGone } from '../apps/lease.ts'
 import type { Rules } from '../apps/rules.ts'
 import { silent } from '../log.ts'
@@ -22,6 +22,8 @@ export class HandApp implements Leasable {
   taken = 0
   takenQuietly = 0
   rules: Rules | undefined
+  /** How long its wakes take, as far as is known, ms. */
+  expected: number | undefined
   /** Why it would not wake. */
   broken: Error | undefined
   upstream: Upstream | undefined
@@ -50,6 +52,13 @@ export class HandApp implements Leasable {
     if (!this.upstream) return undefined
     this.takenQuietly++
     return this.#give(this.upstream, undefined)
+  }
+
+  get forecast(): Forecast {
+    return {
+      state: this.upstream ? 'awake' : this.waiting.size > 0 ? 'waking' : 'asleep',
+      expected: this.expected,
+    }
   }
 
   #give(upstream: Upstream, wake: WakeInfo | undefined): Lease {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Access, UploadedAccess } from './access.ts'
 import { Ignore } from './ignore.ts'
 import { Duration, Size } from './values.ts'
+import { Waiting } from './waiting.ts'
 
 const MiB = 1024 * 1024
 
@@ -40,6 +41,9 @@ export const AppSettings = z.object({
     .describe('Requests that may wait for a wake at the same time.'),
   ignore: Ignore.optional().describe(
     'GET and HEAD requests that do not wake the app, and do not count as activity while it is awake.',
+  ),
+  waiting: Waiting.optional().describe(
+    'The page for browsers while the app wakes, where that takes more than two seconds; "off": they wait without one.',
   ),
   access: Access.optional().describe('Who may come to the app, and how much of it they get.'),
 })

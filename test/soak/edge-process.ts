@@ -28,6 +28,8 @@ class Awake implements Leasable {
     return this.take()
   }
 
+  readonly forecast = { state: 'awake', expected: undefined } as const
+
   quietLease(): Lease {
     return this.take()
   }
