@@ -156,6 +156,7 @@ async function buildHost({
     control: createApi({ context, apps, deployer, timeline, domains, traffic, tls: certificates, version }),
     domain: config.domain,
     custom: name => domains.find(name),
+    waitingTemplate: join(config.data, 'waiting.html'),
     tls: certificates && { source: certificates, hsts: config.tls?.hsts },
     trust: config.trust.length === 0 ? undefined : new Networks(config.trust),
     log: {

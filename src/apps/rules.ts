@@ -15,8 +15,8 @@ export type Rules = {
 }
 
 /**
- * The rules of an app, undefined where there are none. Of `access`, what was set for the app wins member by member:
- * to set a rate must not open an app whose `dormice.json` names who may come.
+ * The rules of an app, undefined where there are none. Of `access`, what was set for the app wins member by
+ * member: to set a rate must not open an app whose `dormice.json` names who may come.
  */
 export function rulesOf(app: AppSettings, release: AppSettings): Rules | undefined {
   const access = { ...release.access, ...app.access }
@@ -29,7 +29,10 @@ export function rulesOf(app: AppSettings, release: AppSettings): Rules | undefin
   return Object.keys(rules).length === 0 ? undefined : Object.freeze(rules)
 }
 
-/** The same rules for an app that is something else now: what is kept of its answers goes with the old `ignore`. */
+/**
+ * The same rules for an app that is something else now: what is kept of its answers goes with the old
+ * `ignore`.
+ */
 export function renewed(rules: Rules | undefined): Rules | undefined {
   return rules?.ignore ? Object.freeze({ ...rules, ignore: Object.freeze({ ...rules.ignore }) }) : rules
 }

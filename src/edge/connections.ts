@@ -101,7 +101,10 @@ export class Connections {
 
   /** Closes those on which nothing is answered, once what was written is out. */
   closeIdle(busy: ReadonlySet<Duplex>): void {
-    for (const socket of this.#open.keys()) if (!busy.has(socket)) socket.destroySoon()
+    for (const socket of this.#open.keys()) {
+      // Asked again and again while an edge closes, and once is enough.
+      if (!busy.has(socket) && !socket.writableEnded) socket.destroySoon()
+    }
   }
 
   /**

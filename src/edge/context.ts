@@ -60,6 +60,8 @@ export type EdgeContext = {
   readonly hsts: string | undefined
   /** Milliseconds that only grow. */
   readonly now: () => number
+  /** File of the host's own waiting page, which need not be there. */
+  readonly waitingTemplate: string | undefined
   readonly running: Roster
   readonly outbox: Outbox
   /** Takes a request off the roster. */

@@ -12,6 +12,7 @@ import { isLoopback } from './crowd.ts'
 import type { FindCustom } from './custom.ts'
 import { Dialer } from './dialer.ts'
 import { DirectExchange } from './direct.ts'
+import type { Exchange } from './exchange.ts'
 import { isSafe } from './failures.ts'
 import { Http2Sessions } from './http2/sessions.ts'
 import { IgnoredExchange } from './ignore/exchange.ts'
@@ -34,6 +35,8 @@ import { redirecting } from './tls/plain.ts'
 import type { CertificateSource } from './tls/source.ts'
 import { afterAll, answerUnreadable } from './unreadable.ts'
 import { losesBytes, mayUpgrade, UpgradeExchange } from './upgrade.ts'
+import { WAKING_PATH } from './waiting/script.ts'
+import { WakingExchange } from './waiting/stream.ts'
 
 export type EdgeOptions = {
   /** The instance behind an app's name; undefined when there is no such app. Called for every request: a Map lookup. */
@@ -50,6 +53,8 @@ export type EdgeOptions = {
   trust?: Networks | undefined
   /** Undefined: there is no HTTPS. */
   tls?: EdgeTls | undefined
+  /** File of a waiting page of the host's own, which need not be there: see `waiting/page.ts`. */
+  waitingTemplate?: string | undefined
   /** Milliseconds that only grow. */
   clock?: { now(): number }
 }
@@ -93,6 +98,7 @@ export function createEdge({
   limits,
   trust,
   tls,
+  waitingTemplate,
   clock = performance,
 }: EdgeOptions): Edge {
   const bounds: Limits = { ...DEFAULT_LIMITS, ...limits }
@@ -102,7 +108,8 @@ export function createEdge({
     bounds,
     address => isLoopback(address) || proxies?.has(address) === true,
   )
-  const routed = createRouter({ sites: new Sites(resolve), domain, custom, targetBytes: bounds.targetBytes })
+  const sites = new Sites(resolve)
+  const routed = createRouter({ sites, domain, custom, targetBytes: bounds.targetBytes })
   const route = tls
     ? redirecting(routed, {
         source: tls.source,
@@ -120,6 +127,7 @@ export function createEdge({
     dialer,
     pools: new Pools(dialer, bounds),
     proxies,
+    waitingTemplate,
     hsts: tls?.hsts === undefined ? undefined : `max-age=${tls.hsts}`,
     now: () => clock.now(),
     running,
@@ -166,17 +174,19 @@ export function createEdge({
   }
 
   function forward(req: IncomingMessage, res: ServerResponse, routed: Routed): void {
-    const { headers } = req
-    const isPlain = !expectsContinue(req) && (headers.trailer === undefined || !hasBody(req))
+    exchangeFor(req, res, routed).start()
+  }
+
+  function exchangeFor(req: IncomingMessage, res: ServerResponse, routed: Routed): Exchange {
     const { site, path } = routed
-    const { rules } = site.target
-    const ignoring = isPlain && rules?.ignore && site.ignores(req, path, rules.ignore)
-    const exchange = ignoring
+    if (path === WAKING_PATH && req.method === 'GET') return new WakingExchange(context, req, res, routed)
+    if (expectsContinue(req) || (req.headers.trailer !== undefined && hasBody(req)))
+      return new DirectExchange(context, req, res, routed)
+    const ignore = site.target.rules?.ignore
+    const ignoring = ignore && site.ignores(req, path, ignore)
+    return ignoring
       ? new IgnoredExchange(context, req, res, routed, ignoring)
-      : isPlain
-        ? new PooledExchange(context, req, res, routed)
-        : new DirectExchange(context, req, res, routed)
-    exchange.start()
+      : new PooledExchange(context, req, res, routed)
   }
 
   /**
@@ -326,6 +336,8 @@ export function createEdge({
   function refuseMore(): Promise<void> {
     context.draining = true
     server.closeIdleConnections = closeIdle
+    for (const each of running.list()) each.wrapUp?.()
+    sites.end()
     refusing ??= closeListeners()
     return refusing
   }

@@ -16,6 +16,7 @@ import { answerTo, sendAnswer } from './pages.ts'
 import type { Running } from './roster.ts'
 import type { Routed } from './router.ts'
 import { Standstill } from './standstill.ts'
+import { pageOf, showsPage } from './waiting/page.ts'
 
 /**
  * One request of an app from its arrival to the last byte of its answer: waits for the instance, holds the lease,
@@ -123,12 +124,18 @@ export abstract class Exchange implements Running {
    * sent yet. @param code for the access record
    */
   protected reply(code: string, status: number, headers: RawHeaders, body: Buffer): void {
-    const { req, res, context } = this
+    this.bytes = this.req.method === 'HEAD' ? 0 : body.length
+    this.head(code, status, [...headers, 'Content-Length', String(body.length)])
+    this.res.end(body)
+  }
+
+  /** Begins an answer in the app's place. @param code for the access record */
+  protected head(code: string, status: number, headers: RawHeaders): void {
     this.#code = code
-    this.bytes = req.method === 'HEAD' ? 0 : body.length
-    const framed = [...headers, 'Content-Length', String(body.length)]
-    if (context.draining) framed.push('Connection', 'close')
-    res.writeHead(status, framed).end(body)
+    const { draining, hsts } = this.context
+    const own = draining ? ['Connection', 'close'] : []
+    if (hsts !== undefined && isSecured(this.req)) own.push('Strict-Transport-Security', hsts)
+    this.res.writeHead(status, [...headers, ...own])
   }
 
   /** Ends an answer so that the visitor sees it is not complete. */
@@ -291,8 +298,22 @@ export abstract class Exchange implements Running {
     }
   }
 
+  /** Shows a page while the instance wakes, unless that is over at once. */
+  async #showPage(): Promise<void> {
+    const { context, routed } = this
+    const page = await pageOf(routed.site, context)
+    if (this.settled) return
+    if (page === 'awake') this.claim()
+    else if ('failed' in page) this.fail(page.failed)
+    else this.reply('app_waking', 503, page.headers, page.body)
+  }
+
   /** Waits for the instance. The request's body stays with the visitor meanwhile. */
   #hold(): void {
+    if (showsPage(this.req, this.routed.site, this.context)) {
+      this.#showPage().catch(error => this.fail(error))
+      return
+    }
     const leaving = new AbortController()
     this.#leaving = leaving
     this.#heldSince = this.context.now()

@@ -32,6 +32,8 @@ export type Limits = {
   answerHeaderBytes: number
   /** How long the rest of a request's body is still taken in after its answer, so that the visitor can read that. */
   linger: number
+  /** An app whose wakes are expected to take longer shows browsers a page meanwhile. */
+  wakeWithoutPage: number
   /** How long a tunnel may be silent after one side has ended. */
   halfOpen: number
   /** How long a tunnel may go on once its app is told to stop; more than the time apps have for that. */
@@ -54,6 +56,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   answerTimeout: 300_000,
   answerHeaderBytes: 64 * 1024,
   linger: 5_000,
+  wakeWithoutPage: 2_000,
   halfOpen: 60_000,
   farewell: 15_000,
 })

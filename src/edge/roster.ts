@@ -13,6 +13,8 @@ export type Running = {
   revoke?(): void
   /** Called every now and then, to end it if it waits for the app for too long. */
   expire?(now: number): void
+  /** Called when the edge takes no more requests: ends what has no end of its own. */
+  wrapUp?(): void
 }
 
 /**

@@ -4,11 +4,15 @@ import type { Ignore } from '../apps/rules.ts'
 import { Gate } from './access/gate.ts'
 import { Ignoring } from './ignore/ignoring.ts'
 import { Shelves } from './ignore/kept.ts'
+import { WakeCall } from './waiting/wake-call.ts'
 
 /** What the edge knows of one app from one request to the next. */
 export class Site {
   readonly app: string
   readonly target: Leasable
+  /** Pages that hear of it now. */
+  watching = 0
+  #wakeCall: WakeCall | undefined
   #ignore: { rules: Ignore; ignoring: Ignoring } | undefined
   #gate: Gate | undefined
   readonly #shelves: Shelves
@@ -27,6 +31,18 @@ export class Site {
     }
     const { ignoring } = this.#ignore
     return ignoring.ignores(req, path) ? ignoring : undefined
+  }
+
+  /** The wake that pages wait for, or the last one. */
+  get wakeCall(): WakeCall | undefined {
+    return this.#wakeCall
+  }
+
+  /** Begins a wake for pages to wait for, unless one goes on. @param now ms that only grow */
+  wake(now: () => number): WakeCall {
+    if (!this.#wakeCall || this.#wakeCall.outcome !== undefined)
+      this.#wakeCall = new WakeCall(this.target, now)
+    return this.#wakeCall
   }
 
   /** Lets go of the app's answers that are kept: they are no longer its own. */
@@ -50,6 +66,11 @@ export class Sites {
   /** @param resolve the instance behind an app's name */
   constructor(resolve: (app: string) => Leasable | undefined) {
     this.#resolve = resolve
+  }
+
+  /** The edge closes: nobody waits for wakes any more. */
+  end(): void {
+    for (const { wakeCall } of this.#sites.values()) wakeCall?.abort()
   }
 
   /** The app's site; undefined when there is no such app. One made anew under an old name begins a new one. */

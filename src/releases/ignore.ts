@@ -17,7 +17,8 @@ export const Ignore = z.strictObject({
     .max(64, 'accepted: at most 64 parts of User-Agent headers')
     .optional()
     .describe(
-      'Parts of User-Agent headers, e.g. "UptimeRobot", in any case; * stands for anything. "monitors" and "crawlers" stand for the known ones.',
+      'Parts of User-Agent headers, e.g. "UptimeRobot", in any case; * stands for anything. ' +
+        '"monitors" and "crawlers" stand for the known ones.',
     ),
 })
 export type Ignore = z.infer<typeof Ignore>

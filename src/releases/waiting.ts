@@ -12,7 +12,7 @@ const Look = z.strictObject({
     .string()
     .regex(/^#[0-9a-f]{6}$/i, 'accepted: a colour such as "#a0522d"')
     .optional()
-    .describe('Of its bar and its picture, e.g. "#a0522d".'),
+    .describe('Of its bar, e.g. "#a0522d".'),
   icon: z
     .string()
     .min(1)

@@ -1,6 +1,6 @@
 /**
- * Words for many User-Agents at once: what services call themselves that look whether a site is up, and programs that
- * read through sites. Ordered by name; to each the part that tells it from a browser.
+ * Words for many User-Agents at once: what services call themselves that look whether a site is up, and
+ * programs that read through sites. Ordered by name; to each the part that tells it from a browser.
  */
 export const KNOWN_AGENTS: Readonly<Record<string, readonly string[]>> = {
   monitors: [

@@ -25,7 +25,8 @@ for (const extension of ['gif', 'ico', 'jpeg', 'jpg', 'png', 'webp']) {
 const JSON_STAND = stand('application/json', '{"status":"asleep"}')
 const PAGE = stand(
   'text/html; charset=utf-8',
-  '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Asleep</title>\n<p>This app is asleep, and wakes for its visitors.</p>\n</html>\n',
+  '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Asleep</title>\n' +
+    '<p>This app is asleep, and wakes for its visitors.</p>\n</html>\n',
 )
 const PLAIN = stand('text/plain; charset=utf-8', 'asleep\n')
 

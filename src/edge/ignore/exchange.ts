@@ -9,8 +9,8 @@ import type { Ignoring } from './ignoring.ts'
 import { headersToKeep, type KeptAnswer, largestKept, mayKeep } from './kept.ts'
 
 /**
- * A request that its app's rules say to ignore: forwarded while the app is awake, without being activity, and answered
- * here otherwise. It never starts a wake nor ends a sleep.
+ * A request that its app's rules say to ignore: forwarded while the app is awake, without being activity, and
+ * answered here otherwise. It never starts a wake nor ends a sleep.
  */
 export class IgnoredExchange extends PooledExchange {
   readonly #ignoring: Ignoring

@@ -1,6 +1,7 @@
 /**
- * Tells whether a text is of a pattern in which `*` stands for any characters, none included. In time proportional to
- * the text, which is a stranger's, for each part of the pattern: a regular expression could take far longer.
+ * Tells whether a text is of a pattern in which `*` stands for any characters, none included. In time
+ * proportional to the text, which is a stranger's, for each part of the pattern: a regular expression could
+ * take far longer.
  */
 export function glob(pattern: string): (text: string) => boolean {
   const [first = '', ...rest] = pattern.split('*')

@@ -17,7 +17,10 @@ export class Ignoring {
     this.#agents = userAgents.flatMap(agent => KNOWN_AGENTS[agent] ?? agent).map(globWithin)
   }
 
-  /** Whether the request is not to concern the app; one that may change something always does. @param path with query */
+  /**
+   * Whether the request is not to concern the app; one that may change something always does. @param path
+   * with query
+   */
   ignores(req: IncomingMessage, path: string): boolean {
     const { method, headers } = req
     if ((method !== 'GET' && method !== 'HEAD') || hasBody(req)) return false

@@ -23,7 +23,10 @@ const inAll = 16 * 1024 * 1024
 /** What an answer costs besides its body: its path, its headers, the objects that hold them. Bytes. */
 const overhead = 1024
 
-/** Bounds what is kept of all apps together: what is kept of the one that it was kept of longest ago goes first. */
+/**
+ * Bounds what is kept of all apps together: what is kept of the one that it was kept of longest ago goes
+ * first.
+ */
 export class Shelves {
   readonly #weighed = new LRUCache<Kept, Kept>({
     maxSize: inAll,
@@ -79,7 +82,10 @@ export class Kept {
   }
 }
 
-/** Whether an answer of the app with this request is one that anybody may get in its place, as a shared cache decides. */
+/**
+ * Whether an answer of the app with this request is one that anybody may get in its place, as a shared cache
+ * decides.
+ */
 export function mayKeep(request: IncomingHttpHeaders, status: number, answer: IncomingHttpHeaders): boolean {
   if (status !== 200 || request.authorization !== undefined || request.cookie !== undefined) return false
   if (answer['set-cookie'] !== undefined || Number(answer['content-length'] ?? 0) > largestKept) return false
@@ -98,8 +104,15 @@ export function headersToKeep(raw: readonly (Buffer | string)[]): RawHeaders {
   return out
 }
 
-const ABOUT_CONTENT =
-  /^(content-(?!length$|range$).*|etag|last-modified|cache-control|expires|vary|link|x-(content-type-options|frame-options|robots-tag)|access-control-allow-origin|cross-origin-.*|referrer-policy)$/i
+const ABOUT_CONTENT = new RegExp(
+  `^(${[
+    'content-(?!length$|range$).*',
+    'etag|last-modified|cache-control|expires|vary|link',
+    'x-(content-type-options|frame-options|robots-tag)',
+    'access-control-allow-origin|cross-origin-.*|referrer-policy',
+  ].join('|')})$`,
+  'i',
+)
 
 function joined(header: string | string[] | undefined): string {
   return typeof header === 'object' ? header.join(',') : (header ?? '')
