@@ -1,5 +1,5 @@
-import type { State } from './instance.ts'
 import type { Rules } from './rules.ts'
+import type { State } from './standing.ts'
 
 /** Where an awake instance is reached. */
 export type Upstream = { host: string; port: number }

@@ -1,0 +1,84 @@
+import type { Context } from './context.ts'
+import type { Lease, WakeInfo } from './lease.ts'
+import { Leases } from './leases.ts'
+import type { Running } from './wake.ts'
+
+export type State = 'asleep' | 'waking' | 'awake' | 'falling-asleep' | 'crashed' | 'lost'
+
+/** A container that answers, since when (ms of `performance.now()`), and who was sent to it. */
+export type Live = Running & { since: number; leases: Leases }
+
+/** How an instance stands: its state and, while it runs, its container and the leases. What follows is for others. */
+export class Standing {
+  readonly name: string
+  readonly #context: Context
+  #state: State = 'asleep'
+  #live: Live | undefined
+  #lastUsed: number | undefined
+  /** Its app is deleted or being deleted: it never wakes again. */
+  deleted = false
+
+  constructor(context: Context, name: string) {
+    this.#context = context
+    this.name = name
+    this.#lastUsed = context.store.app(name)?.lastUsed ?? undefined
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  get live(): Live | undefined {
+    return this.#live
+  }
+
+  /** When it last woke or a lease came back, epoch ms; undefined: never. Kept across restarts as of its last sleep. */
+  get lastUsed(): number | undefined {
+    return this.#lastUsed
+  }
+
+  become(state: State): void {
+    if (this.#state === state) return
+    this.#state = state
+    this.#context.changes.emit('change', this.name)
+  }
+
+  lease(): Lease | undefined {
+    const live = this.#live
+    if (live === undefined) return undefined
+    if (this.#state === 'falling-asleep' && live.leases.cancel()) this.become('awake')
+    if (this.#state !== 'awake') return undefined
+    this.#context.keeper.touch(this.name)
+    return live.leases.take()
+  }
+
+  quietLease(): Lease | undefined {
+    return this.#state === 'awake' ? this.#live?.leases.takeQuietly() : undefined
+  }
+
+  /** Refuses new leases and waits until none is out; what still runs after `timeout` ms is cut. */
+  async drain(options: { cancellable: boolean; timeout: number }): Promise<'drained' | 'cancelled'> {
+    if (!this.#live) return 'drained'
+    this.become('falling-asleep')
+    return this.#live.leases.drain(options)
+  }
+
+  awake(running: Running, wakeInfo: WakeInfo | undefined): void {
+    const { now, keeper, log } = this.#context
+    const leases = new Leases(running.upstream, wakeInfo, () => {
+      this.#lastUsed = now()
+      keeper.poke()
+    })
+    this.#lastUsed = now()
+    this.#live = { ...running, since: performance.now(), leases }
+    this.become('awake')
+    log.info('awake', { app: this.name, ms: wakeInfo && Math.round(wakeInfo.ms) })
+  }
+
+  /** It runs no container, and needs no memory. */
+  asleep(): void {
+    this.#live = undefined
+    this.#context.keeper.release(this.name)
+    this.become('asleep')
+  }
+}

@@ -1,0 +1,133 @@
+import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts'
+import { messageOf, Problem } from '../problem.ts'
+import type { Launch } from '../store/records.ts'
+import type { Keepable } from './keeper.ts'
+import type { WakeInfo } from './lease.ts'
+import { Pace } from './pace.ts'
+import type { Parts } from './parts.ts'
+import * as problems from './problems.ts'
+import type { EffectiveSettings } from './settings.ts'
+import type { Settling } from './settling.ts'
+import { awaitReady, type Running, StartFailed, wake } from './wake.ts'
+
+/** What is charged for the memory, and told when its container has ended. */
+export type Sleeper = Keepable & { died(container: string, how: string): void }
+
+/** How an instance comes to have a container that answers. In its turn. */
+export class Waking {
+  readonly #parts: Parts
+  readonly #settling: Settling
+  readonly #sleeper: Sleeper
+  #waitsForMemory = false
+  /** How long its starts take; another one for what is something else. */
+  pace = new Pace()
+
+  constructor(parts: Parts, settling: Settling, sleeper: Sleeper) {
+    this.#parts = parts
+    this.#settling = settling
+    this.#sleeper = sleeper
+  }
+
+  get waitsForMemory(): boolean {
+    return this.#waitsForMemory
+  }
+
+  /**
+   * Wakes the app, as `Instance.wake`.
+   *
+   * @param asked when, ms of `performance.now()`
+   * @param again whether a failure that only a look at the engine can explain is tried again
+   */
+  async wake(asked = performance.now(), again = true): Promise<void> {
+    const { context, standing, engineSide, settings } = this.#parts
+    const { name } = standing
+    if (standing.state === 'awake') return
+    const { store, keeper } = context
+    if (standing.deleted) throw problems.unknownApp(name)
+    if (!store.launch(name)) throw problems.noRelease(name)
+    const { memory } = settings.read()
+    standing.become('waking')
+    try {
+      const left = await engineSide.leftover()
+      // Read only now: where the container is gone, the app goes on from the newest snapshot of it.
+      const launch = store.launch(name)
+      if (!launch) throw problems.noRelease(name)
+      if (left?.state === 'running') keeper.charge(this.#sleeper, memory)
+      else await this.admit(settings.now)
+      const adopted = left?.state === 'running'
+      const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
+      const running = await (adopted ? start() : this.pace.timed(start))
+      this.awake(running, adopted ? undefined : { kind: 'cold', ms: performance.now() - asked })
+    } catch (error) {
+      if (again && error instanceof NotFound && (await engineSide.imageIsBack())) {
+        keeper.release(name)
+        return this.wake(asked, false)
+      }
+      const problem = await this.#failed(error)
+      // The engine may have refused it for a container that a step left which was given up before.
+      if (again && engineSide.unsure && !(error instanceof EngineUnavailable)) return this.wake(asked, false)
+      throw problem
+    }
+  }
+
+  /** Waits until there is memory for it. @throws {Problem} 503 `no_memory` */
+  async admit({ memory, wakeTimeout }: EffectiveSettings): Promise<void> {
+    const { keeper, step } = this.#parts.context
+    this.#waitsForMemory = true
+    try {
+      await keeper.admit(this.#sleeper, memory, wakeTimeout)
+      step('wake.admitted')
+    } finally {
+      this.#waitsForMemory = false
+    }
+  }
+
+  /** Its container answers: who waits for it is sent to it. */
+  awake(running: Running, wakeInfo: WakeInfo | undefined): void {
+    const { context, standing, engineSide, failures } = this.#parts
+    engineSide.unsure = false
+    failures.clear()
+    standing.awake(running, wakeInfo)
+    // Its port answered, and it ended before this line was reached.
+    const how = context.deaths.of(running.container)
+    if (how !== undefined) this.#sleeper.died(running.container, how)
+  }
+
+  /** Goes on with the very container that holds the app's newest data. */
+  async #resume(left: Container, launch: Launch): Promise<Running> {
+    const { context } = this.#parts
+    const { engine, starts } = context
+    if (left.state === 'running') return awaitReady(context, launch, left)
+    const found = await starts(async () => {
+      await engine.run(left.id)
+      return engine.container(left.id)
+    }).catch(async error => {
+      // It may be one that cannot run again (it was paused); then its image can.
+      if (!(error instanceof EngineUnavailable)) await this.#settling.settle(left.id, 'recovery')
+      throw error
+    })
+    return awaitReady(context, launch, found)
+  }
+
+  /** Settles a wake that failed; returns what to tell those who waited for it. */
+  async #failed(error: unknown): Promise<unknown> {
+    const { context, standing, engineSide, failures } = this.#parts
+    const { log, keeper } = context
+    const { name } = standing
+    if (error instanceof StartFailed && (await this.#settling.crashed(error.container, error.message, 0)))
+      return failures.problem()
+    keeper.release(name)
+    standing.become('asleep')
+    if (error instanceof Problem) return error
+    engineSide.unsure = true
+    log.error('wake_failed', { app: name, error: messageOf(error) })
+    if (error instanceof NotFound && (await engineSide.imageIsGone())) {
+      failures.failed(messageOf(error))
+      standing.become('lost')
+      return problems.appLost(name, error)
+    }
+    return error instanceof EngineUnavailable
+      ? problems.engineUnavailable(error)
+      : problems.wakeFailed(name, error)
+  }
+}
