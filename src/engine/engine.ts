@@ -190,11 +190,11 @@ export interface Engine {
   freeze(id: string): Promise<void>
   /** Lets a frozen container go on. No error when it is not frozen. */
   thaw(id: string): Promise<void>
-  /** Resolves with the exit once the container has ended. */
+  /** Resolves with the exit once the container has ended. @throws {NotFound} also when it ended by being removed */
   wait(id: string, signal?: AbortSignal): Promise<Exit>
   /** Kills if need be and removes, with its anonymous volumes; a name will do. No error when it is gone already. */
   remove(id: string): Promise<void>
-  /** By id or by name. */
+  /** By id or by name. One that is just being removed is not found, once it is gone. */
   container(reference: string): Promise<Container>
   /** CPU time that a running container has used since it began, ms; undefined where the engine does not count it. */
   cpuTime(id: string): Promise<number | undefined>
