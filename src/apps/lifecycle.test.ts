@@ -32,7 +32,8 @@ const trouble: fc.Arbitrary<Step> = fc.record({
 
 /** Runs rounds of steps, in interleavings of the engine's answers that the seed decides, and checks each. */
 function explore(title: string, seed: number, steps: fc.WeightedArbitrary<Step>[]): void {
-  test(title, { timeout: 120_000 }, async () => {
+  const runs = Number(process.env.LIFECYCLE_RUNS ?? 25)
+  test(title, { timeout: 120_000 + runs * 1_000 }, async () => {
     const round = fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 6 })
     const property = fc.asyncProperty(
       fc.scheduler(),
@@ -44,7 +45,6 @@ function explore(title: string, seed: number, steps: fc.WeightedArbitrary<Step>[
         await world.finish()
       },
     )
-    const runs = Number(process.env.LIFECYCLE_RUNS ?? 25)
     await fc.assert(property, {
       seed: Number(process.env.LIFECYCLE_SEED ?? seed),
       numRuns: runs,
