@@ -63,6 +63,16 @@ test('a server that does not answer, or never ends, is given up', async t => {
   assert.deepEqual([silent, slow], [{ kind: 'silent' }, { kind: 'silent' }])
 })
 
+test('a server that answers with another protocol is silent', async t => {
+  const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+  const server = createTcpServer(socket =>
+    socket.on('error', () => {}).once('data', () => socket.write(head)),
+  )
+  const port = await listening(t, server)
+  const question = { domain: 'shop.test', path, addresses: ['127.0.0.1'], own: ['127.0.0.1'] }
+  assert.deepEqual(await reach(question, { port }), { kind: 'silent' })
+})
+
 test('what does not speak HTTP, and nobody, are silent', async t => {
   const port = await listening(
     t,

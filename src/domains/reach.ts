@@ -72,7 +72,11 @@ function get(
       maxHeaderSize: 8 * 1024,
       headers: { host, 'user-agent': 'Dormice (custom domain check)', accept: 'text/plain' },
     }
-    request(options, resolve).on('error', reject).end()
+    request(options, resolve)
+      .on('error', reject)
+      // Without an answer and without an error: the server has begun to speak another protocol.
+      .on('close', () => reject(new Error('the connection was closed without an answer')))
+      .end()
   })
 }
 
