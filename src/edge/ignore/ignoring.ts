@@ -14,7 +14,7 @@ export class Ignoring {
   constructor({ paths = [], userAgents = [] }: Ignore, shelves: Shelves) {
     this.kept = new Kept(shelves)
     this.#paths = paths.map(glob)
-    this.#agents = userAgents.flatMap(agent => KNOWN_AGENTS[agent] ?? agent).map(globWithin)
+    this.#agents = userAgents.flatMap(known).map(globWithin)
   }
 
   /**
@@ -30,4 +30,10 @@ export class Ignoring {
     const agent = headers['user-agent']
     return agent !== undefined && this.#agents.some(isIn => isIn(agent))
   }
+}
+
+/** What a word stands for, or the part of a header itself: it may be any, `constructor` too. */
+function known(agent: string): readonly string[] {
+  const agents = Object.hasOwn(KNOWN_AGENTS, agent) ? KNOWN_AGENTS[agent] : undefined
+  return agents ?? [agent]
 }
