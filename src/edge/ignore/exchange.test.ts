@@ -91,6 +91,14 @@ test('a user agent is told by a part of what it calls itself, a word stands for 
   assert.equal(app.waiting.size, 0)
 })
 
+test('a user agent may be called as what every object has', async t => {
+  const { app, ask } = await ignoring(t, { userAgents: ['constructor', '__proto__'] })
+  for (const agent of ['constructor/1', 'my __proto__']) {
+    assert.match(await ask('/', `User-Agent: ${agent}`), /\r\nX-Dormice-Ignored: asleep\r\n/)
+  }
+  assert.equal(app.waiting.size, 0)
+})
+
 test('what the app last answered for a path is given in its place, with its age', async t => {
   let asked = 0
   const { ask, wake, sleep } = await ignoring(t, HEALTH, (_, res) => {
@@ -108,6 +116,19 @@ test('what the app last answered for a path is given in its place, with its age'
   assert.doesNotMatch(answer, /Server:/)
   assert.match(answer, /\r\n\r\n\{"n":2\}$/)
   assert.match(await ask('/health?other'), /\r\n\r\nasleep\n$/)
+})
+
+test('what was answered at one name of the app is not given at another, nor at another port', async t => {
+  const { port, ask, wake, sleep } = await ignoring(t, HEALTH, (req, res) => res.end(req.headers.host))
+  const at = async (host: string) => {
+    const visitor = await dial(t, port)
+    return visitor.write(get('/health', 'Connection: close').replace('app.localhost', host)).end()
+  }
+  wake()
+  assert.match(await at('app.localhost:666'), /app\.localhost:666$/)
+  sleep()
+  assert.match(await ask('/health'), /\r\n\r\nasleep\n$/)
+  assert.match(await at('App.localhost:666'), /app\.localhost:666$/)
 })
 
 test('HEAD gets the head of what is kept, and of what stands in', async t => {

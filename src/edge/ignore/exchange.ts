@@ -72,12 +72,18 @@ export class IgnoredExchange extends PooledExchange {
     if (!this.#keeping) return
     const { headers, coding, chunks } = this.#keeping
     const body = Buffer.concat(chunks)
-    this.#ignoring.kept.keep(this.routed.path, { headers, body, coding, at: this.context.now() })
+    this.#ignoring.kept.keep(this.#place, { headers, body, coding, at: this.context.now() })
+  }
+
+  /** Whose answer may be given to whom: an app may say something else at each of its names, and what its port is. */
+  get #place(): string {
+    const { host, path } = this.routed
+    return host.toLowerCase() + path
   }
 
   #answerAsleep(): void {
     const { path } = this.routed
-    const kept = this.#ignoring.kept.find(path)
+    const kept = this.#ignoring.kept.find(this.#place)
     if (kept && this.#takes(kept)) {
       const age = String(Math.round((this.context.now() - kept.at) / 1000))
       this.reply('ignored', 200, [...kept.headers, 'Age', age, ...MARK], kept.body)

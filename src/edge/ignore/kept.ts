@@ -20,7 +20,7 @@ const perApp = 512 * 1024
 /** Bytes of all that is kept of all apps. */
 const inAll = 16 * 1024 * 1024
 
-/** What an answer costs besides its body: its path, its headers, the objects that hold them. Bytes. */
+/** What an answer costs besides its texts: the objects that hold them. Bytes. */
 const overhead = 1024
 
 /**
@@ -50,13 +50,14 @@ export class Shelves {
   }
 }
 
-/** Answers of one app, by path and query: the last ones, in memory only. */
+/** Answers of one app, by host, path and query: the last ones, in memory only. */
 export class Kept {
   readonly #shelves: Shelves
   readonly #answers = new LRUCache<string, KeptAnswer>({
     max: 64,
     maxSize: perApp,
-    sizeCalculation: ({ body }) => body.length + overhead,
+    sizeCalculation: ({ headers, body }, place) =>
+      headers.reduce((sum, text) => sum + text.length, body.length + place.length + overhead),
   })
 
   constructor(shelves: Shelves) {
@@ -67,12 +68,13 @@ export class Kept {
     return this.#answers.calculatedSize
   }
 
-  find(path: string): KeptAnswer | undefined {
-    return this.#answers.get(path)
+  /** @param place host, path and query */
+  find(place: string): KeptAnswer | undefined {
+    return this.#answers.get(place)
   }
 
-  keep(path: string, answer: KeptAnswer): void {
-    this.#answers.set(path, answer)
+  keep(place: string, answer: KeptAnswer): void {
+    this.#answers.set(place, answer)
     this.#shelves.weigh(this)
   }
 
