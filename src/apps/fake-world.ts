@@ -29,7 +29,7 @@ const idleBy = { a: 'requests', b: 'cpu', c: 'connections' } as const
 
 /** What can be done to the world. Steps of one round are done at once, in any interleaving. */
 export type Step =
-  | { do: 'request'; app: Name; hold: number; leaves: boolean }
+  | { do: 'request'; app: Name; hold: number; leaves: boolean; quiet?: boolean }
   | { do: 'wake' | 'sleep' | 'restart' | 'snapshot' | 'rollback' | 'delete'; app: Name }
   | { do: 'deploy'; app: Name; fresh: boolean; behaviour: Behaviour }
   | { do: 'die'; app: Name; told: boolean }
@@ -272,7 +272,7 @@ export class World {
     const { apps, keeper } = host
     switch (step.do) {
       case 'request':
-        return this.#ended(host, step, this.#request(host, step.app, step.hold, step.leaves), [])
+        return this.#ended(host, step, this.#request(host, step), [])
       case 'wake':
         return this.#ended(
           host,
@@ -373,11 +373,15 @@ export class World {
   }
 
   /** What the edge does for a request that writes a file and is answered once it is written. */
-  async #request(host: FakeHost, name: Name, hold: number, leaves: boolean): Promise<void> {
+  async #request(host: FakeHost, step: Extract<Step, { do: 'request' }>): Promise<void> {
+    const { app: name, hold, leaves, quiet = false } = step
     const client = new AbortController()
     if (leaves) void this.machine.turn(`client of ${name} leaves`).then(() => client.abort(new Left()))
     const instance = host.apps.get(name)
-    const lease = instance.lease() ?? (await instance.acquire(client.signal))
+    const lease = quiet
+      ? instance.quietLease()
+      : (instance.lease() ?? (await instance.acquire(client.signal)))
+    if (lease === undefined) return
     try {
       const container = this.machine.at(lease.upstream.host)
       for (let turns = hold; turns >= 0; turns--) {

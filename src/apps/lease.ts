@@ -47,6 +47,8 @@ export type Lease = {
   upgraded?(): void
   /** Gives the lease back; later calls do nothing. */
   release(): void
+  /** Gives it back without a request having been sent: the next one is the first after the wake. */
+  unused?(): void
 }
 
 /** What is known of an app's next wake, or of the one that goes on. */

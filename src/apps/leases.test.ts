@@ -59,3 +59,17 @@ test('once upgraded connections are revoked, a drain can no longer be cancelled'
   tunnel.release()
   assert.equal(await drained, 'drained')
 })
+
+test('who gives a lease back unused leaves the word of the wake to the next request', () => {
+  let returned = 0
+  const leases = new Leases(upstream, { kind: 'cold', ms: 120 }, () => returned++)
+  const unused = leases.take()
+  unused.unused?.()
+  unused.unused?.()
+  const used = leases.take()
+  assert.deepEqual(used.wake, { kind: 'cold', ms: 120 })
+  used.release()
+  used.unused?.()
+  assert.equal(leases.take().wake, undefined)
+  assert.deepEqual([leases.out, returned], [1, 2])
+})

@@ -61,7 +61,7 @@ export class Leases {
     this.#out++
     let out = true
     let upgraded = false
-    return {
+    const lease: Lease = {
       upstream: this.#upstream,
       wake,
       awoke: this.#awoke,
@@ -81,7 +81,12 @@ export class Leases {
         else this.#revokeUpgraded()
         returned()
       },
+      unused: () => {
+        if (out) this.#wake ??= wake
+        lease.release()
+      },
     }
+    return lease
   }
 
   /**

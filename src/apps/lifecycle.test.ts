@@ -8,6 +8,7 @@ const request: fc.Arbitrary<Step> = fc.record({
   app,
   hold: fc.nat(3),
   leaves: fc.boolean(),
+  quiet: fc.boolean(),
 })
 const move: fc.Arbitrary<Step> = fc.record({
   do: fc.constantFrom('wake', 'sleep', 'restart', 'snapshot', 'rollback'),

@@ -198,6 +198,11 @@ export abstract class Exchange implements Running {
     return this.res.writableFinished
   }
 
+  /** Whether it is sent to the app, which may take only so many at a time. */
+  protected get needsTurn(): boolean {
+    return true
+  }
+
   /** The status for the record. */
   protected status(): number {
     return this.res.headersSent ? this.res.statusCode : 0
@@ -265,6 +270,7 @@ export abstract class Exchange implements Running {
         visitor,
         site: routed.site,
         now: context.now,
+        needsTurn: this.needsTurn,
         isOver: () => this.settled,
         admitted: () => this.claim(),
         refused: answer => this.refuse(answer),

@@ -16,6 +16,8 @@ export type Applicant = {
   /** Where it comes from, as far as can be known. */
   readonly visitor: string
   readonly now: () => number
+  /** It is for the app itself, which takes only so many at a time. */
+  readonly needsTurn: boolean
   /** Nothing more is to be done for it. */
   isOver(): boolean
   /** It may go on to the instance. Called once, perhaps later. */
@@ -102,7 +104,8 @@ export class Admission implements Turn {
     const { maxBody } = this.#rules
     if (maxBody !== undefined && req.headers['content-length'] === undefined && hasBody(req))
       this.#measure(maxBody)
-    if (!this.#gate.turns.enter(this)) this.#applicant.refused(refusals.QUEUE_FULL)
+    if (!this.#applicant.needsTurn) this.begin()
+    else if (!this.#gate.turns.enter(this)) this.#applicant.refused(refusals.QUEUE_FULL)
   }
 
   /** Looks on at a body that does not say how long it is. */

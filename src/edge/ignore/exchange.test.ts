@@ -216,3 +216,9 @@ for (const [path, accept, type, body] of [
     assert.match(text, body)
   })
 }
+
+test('who may not come is not answered for a sleeping app either', async t => {
+  const { app, ask } = await ignoring(t, HEALTH)
+  app.rules = { ...app.rules, access: { deny: ['127.0.0.1'] } }
+  assert.match(await ask('/health'), /^HTTP\/1\.1 403 .*X-Dormice-Error: address_denied/s)
+})

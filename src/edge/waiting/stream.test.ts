@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { Problem } from '../../problem.ts'
 import { cannedApp, dial, get, stage, type Wire } from '../fixture.ts'
+import { answerOf, ask, dialHttp2, open, secureStage } from '../tls/fixture.ts'
 import { WAKING_PATH } from './script.ts'
 import { streamsOfOne } from './stream.ts'
 
@@ -113,14 +115,21 @@ test('as many pages of one app hear of it as its bound allows; the next are told
   await told(await listen(), 'progress')
 })
 
-test('an edge that closes ends the streams', async t => {
+test('an edge that closes ends the streams, however many, and nothing leaks', async t => {
   const { edge, listen } = await waking(t)
-  const page = await listen()
-  await told(page, 'progress')
+  const warnings: Error[] = []
+  const warned = (warning: Error) => warnings.push(warning)
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
+  const pages = await Promise.all(Array.from({ length: 20 }, listen))
+  for (const page of pages) await told(page, 'progress')
   const closed = edge.close()
-  await page.until('\r\n0\r\n\r\n')
-  page.socket.end()
+  for (const page of pages) {
+    await page.until('\r\n0\r\n\r\n')
+    page.socket.end()
+  }
   await closed
+  assert.deepEqual(warnings, [])
 })
 
 test('what else is sent to that path is the app’s', async t => {
@@ -131,4 +140,32 @@ test('what else is sent to that path is the app’s', async t => {
   await visitor.until('204 No Content\r\n')
   await (await dial(t, port)).write(get(`${WAKING_PATH}?x`, 'Connection: close')).end()
   assert.match(wires.map(({ received }) => received).join(''), /^POST \/\.well-known\/dormice\/waking /)
+})
+
+test('who may not come hears nothing of the wake, and whoever hears of it takes nobody’s turn', async t => {
+  const { app, port, listen, ask } = await waking(t)
+  app.rules = { access: { concurrency: 1, queue: 0 } }
+  const pages = [await listen(), await listen()]
+  for (const page of pages) await told(page, 'progress')
+  assert.equal((await ask()).event, 'progress')
+  app.rules = { access: { deny: ['127.0.0.1'] } }
+  const visitor = await dial(t, port)
+  assert.match(await visitor.write(LISTEN).until('\r\n\r\n'), /^HTTP\/1\.1 403 .*address_denied/s)
+})
+
+test('pages and what they hear go over HTTP/2 too', async t => {
+  const { app, tlsPort } = await secureStage(t, undefined, { hsts: 60 })
+  app.expected = 5_000
+  const session = await dialHttp2(t, tlsPort)
+  const browser = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+  const page = await ask(session, browser)
+  assert.deepEqual(
+    [page.status, page.headers['x-dormice-error'], page.headers['strict-transport-security']],
+    [503, 'app_waking', 'max-age=60'],
+  )
+  const stream = open(session, { ':path': WAKING_PATH, accept: 'text/event-stream' })
+  const answering = answerOf(stream)
+  await once(stream, 'data')
+  app.wakeUp((await cannedApp(t, 'HTTP/1.1 204 No Content\r\n\r\n')).upstream)
+  assert.match((await answering).body, /event: ready\n/)
 })

@@ -46,6 +46,9 @@ export class WakingExchange extends Exchange {
   }
 
   /** Nothing of it is ever sent to the app. */
+  protected override get needsTurn(): boolean {
+    return false
+  }
   protected override send(): void {}
   protected override abandon(): void {}
 

@@ -18,7 +18,8 @@ export class WakeCall {
     this.over = target.acquire(this.#given.signal).then(
       lease => {
         this.outcome = 'awake'
-        lease.release()
+        if (lease.unused) lease.unused()
+        else lease.release()
       },
       error => {
         this.outcome = { failed: error, at: now() }
