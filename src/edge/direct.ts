@@ -93,9 +93,14 @@ export class DirectExchange extends Exchange {
     this.#answered = true
     upstream.setTimeout(0)
     answer.on('error', ignore)
-    if (!isCodingKnown(answer.headers['transfer-encoding'])) {
+    try {
+      if (!isCodingKnown(answer.headers['transfer-encoding'])) throw unknownCoding()
+      const headers = responseHeaders(answer.rawHeaders, this.responseRules(status))
+      // Throws for a status that there is none of: the parser takes any three digits for one.
+      writeHead(res, status, answer.statusMessage, headers)
+    } catch (error) {
       upstream.destroy()
-      this.fail(upstreamProblem(unknownCoding()))
+      this.fail(upstreamProblem(error as Error))
       return
     }
     answer.on('close', () => {
@@ -103,12 +108,6 @@ export class DirectExchange extends Exchange {
       this.aborted = 'app'
       this.cut()
     })
-    writeHead(
-      res,
-      status,
-      answer.statusMessage,
-      responseHeaders(answer.rawHeaders, this.responseRules(status)),
-    )
     res.flushHeaders()
     res.on('drain', () => answer.resume())
     answer.on('data', (chunk: Buffer) => {

@@ -219,6 +219,15 @@ test('an answer that is not HTTP is a 502', async t => {
   assert.ok(app.taken <= 2)
 })
 
+test('an answer whose status is none is a 502, on whatever connection', async t => {
+  const { upstream } = await cannedApp(t, 'HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok')
+  const { port } = await stage(t, upstream)
+  for (const more of [[], ['Expect: 100-continue'], ['Connection: Upgrade', 'Upgrade: websocket']]) {
+    const wire = await dial(t, port)
+    assert.match(await wire.write(get('/', ...more)).until('\r\n\r\n'), /^HTTP\/1\.1 502 /, String(more))
+  }
+})
+
 test('an answer with length and chunks at once is a 502', async t => {
   const { upstream } = await cannedApp(
     t,

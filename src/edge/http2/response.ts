@@ -5,7 +5,14 @@ import type { StreamRequest } from './request.ts'
 import type { StreamSocket } from './stream-socket.ts'
 
 /** What HTTP/2 has frames for, and no headers (RFC 9113, 8.2.2). */
-const isOfConnection = nameSet('connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade')
+const isOfConnection = nameSet(
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+)
 
 type Headers = OutgoingHttpHeaders | readonly string[]
 
@@ -56,7 +63,9 @@ export class StreamResponse extends Writable {
     return this.#headers.has(name.toLowerCase())
   }
 
+  /** @throws {RangeError} for a status that HTTP/2 has not: an app may say 999 */
   writeHead(status: number, reasonOrHeaders?: string | Headers, given?: Headers): this {
+    if (!(status >= 200 && status <= 599)) throw new RangeError(`Invalid status code: ${status}`)
     const headers = typeof reasonOrHeaders === 'string' ? given : reasonOrHeaders
     if (this.headersSent) throw new Error('the head of this answer is sent')
     this.statusCode = status
@@ -150,7 +159,8 @@ function isRaw(headers: Headers): headers is readonly string[] {
 
 /** Headers by their names, without what is the connection's. */
 function grouped(headers: readonly (readonly [string, string])[]): OutgoingHttpHeaders {
-  const out: Record<string, string[]> = {}
+  // Apps may name a header like what every object has.
+  const out: Record<string, string[]> = Object.create(null)
   for (const [name, value] of headers) {
     if (!isOfConnection(name)) out[name.toLowerCase()] = [...(out[name.toLowerCase()] ?? []), value]
   }
