@@ -54,7 +54,9 @@ export abstract class Exchange implements Running {
   /** When the head of the app's answer came; 0: not. */
   #headAt = 0
   #code: string | undefined
-  /** Undefined for an app without access rules. */
+  /** The access rules that it was held to last; undefined: none. */
+  #access: Access | undefined
+  /** Undefined without any. */
   #admission: Admission | undefined
 
   constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse, routed: Routed) {
@@ -79,9 +81,7 @@ export abstract class Exchange implements Running {
     this.context.running.add(this)
     this.#peer = plainAddress(this.req.socket.remoteAddress ?? 'unknown')
     this.res.on('close', () => this.settle())
-    const access = this.routed.site.target.rules?.access
-    if (access === undefined) this.claim()
-    else this.#admit(access)
+    this.#admit({ again: false })
   }
 
   /** Ends the request because its instance must go. */
@@ -261,9 +261,18 @@ export abstract class Exchange implements Running {
     lease.release()
   }
 
-  /** Goes through the app's access rules first. */
-  #admit(access: Access): void {
+  /** Goes through the app's access rules, where it has any, and then for the instance. */
+  #admit({ again }: { again: boolean }): void {
+    if (this.settled) return
     const { req, context, routed, visitor } = this
+    const access = routed.site.target.rules?.access
+    this.#access = access
+    this.#admission?.leave()
+    this.#admission = undefined
+    if (access === undefined) {
+      this.claim()
+      return
+    }
     this.#admission = new Admission(
       {
         req,
@@ -272,7 +281,8 @@ export abstract class Exchange implements Running {
         now: context.now,
         needsTurn: this.needsTurn,
         isOver: () => this.settled,
-        admitted: () => this.claim(),
+        isAgain: again,
+        admitted: () => this.#goOn(),
         refused: answer => this.refuse(answer),
         failed: error => this.fail(error),
         exceeded: answer => this.#exceed(answer),
@@ -280,6 +290,18 @@ export abstract class Exchange implements Running {
       access,
     )
     this.#admission.start()
+  }
+
+  /** Whether the app's access rules are the ones that it went through: it may have waited for long since. */
+  get #isAdmitted(): boolean {
+    return this.#access === this.routed.site.target.rules?.access
+  }
+
+  /** Goes for the instance, unless other rules apply by now. */
+  #goOn(): void {
+    if (this.#isAdmitted) this.claim()
+    // Not at once: all who wait for their turn may have it at this moment, one from within the other's.
+    else queueMicrotask(() => this.#admit({ again: true }))
   }
 
   /** More of the body came than the app takes. */
@@ -309,7 +331,7 @@ export abstract class Exchange implements Running {
     const { context, routed } = this
     const page = await pageOf(routed.site, context)
     if (this.settled) return
-    if (page === 'awake') this.claim()
+    if (page === 'awake') this.#goOn()
     else if ('failed' in page) this.fail(page.failed)
     else this.reply('app_waking', 503, page.headers, page.body)
   }
@@ -322,11 +344,14 @@ export abstract class Exchange implements Running {
     }
     const leaving = new AbortController()
     this.#leaving = leaving
-    this.#heldSince = this.context.now()
+    this.#heldSince ||= this.context.now()
     this.routed.site.target.acquire(leaving.signal).then(
       lease => {
-        if (this.settled) lease.release()
-        else this.begin(lease)
+        if (!this.settled && this.#isAdmitted) this.begin(lease)
+        else {
+          lease.release()
+          this.#goOn()
+        }
       },
       error => this.fail(error),
     )

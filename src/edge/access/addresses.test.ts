@@ -66,6 +66,31 @@ test('rules that change apply to the next request, also on a connection that is 
   await visitor.until('200 OK')
 })
 
+test('rules that change apply to who is held as well, and count nobody twice', async t => {
+  const { upstream, wires } = await cannedApp(t, OK)
+  const { app, visit, rule } = await guarded(t, { rate: { requests: 1, per: 60_000, burst: 1 } }, undefined)
+  const stranger = await visit('192.0.2.1')
+  const friend = await visit('10.0.0.1')
+  await app.until(({ waiting }) => waiting.size === 2)
+  rule({ allow: ['10.0.0.0/8'], rate: { requests: 1, per: 60_000, burst: 1 } })
+  app.wakeUp(upstream)
+  assert.equal(gist(await stranger.end()), '403 address_denied')
+  assert.equal(gist(await friend.end()), '200')
+  assert.equal(wires.length, 1)
+})
+
+test('who is held while an app without rules gets some goes through them', async t => {
+  const { upstream, wires } = await cannedApp(t, OK)
+  const { app, visit, rule } = await guarded(t, {}, undefined)
+  rule(undefined)
+  const stranger = await visit('192.0.2.1')
+  await app.until(({ waiting }) => waiting.size === 1)
+  rule({ deny: ['192.0.2.0/24'] })
+  app.wakeUp(upstream)
+  assert.equal(gist(await stranger.end()), '403 address_denied')
+  assert.equal(wires.length, 0)
+})
+
 test('an upgrade is refused as any request is', async t => {
   const { app, visit, records } = await guarded(t, { deny: ['::/0'] }, undefined)
   const head = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: x']

@@ -18,6 +18,8 @@ export type Applicant = {
   readonly now: () => number
   /** It is for the app itself, which takes only so many at a time. */
   readonly needsTurn: boolean
+  /** It came through the app's rules before, which have changed while it waited. */
+  readonly isAgain: boolean
   /** Nothing more is to be done for it. */
   isOver(): boolean
   /** It may go on to the instance. Called once, perhaps later. */
@@ -80,10 +82,10 @@ export class Admission implements Turn {
 
   /** What can be told at once. */
   #refusal(rules: Compiled): Answer | undefined {
-    const { req, visitor, now } = this.#applicant
+    const { req, visitor, now, isAgain } = this.#applicant
     const { maxBody } = this.#rules
     if (!admits(rules, visitor)) return refusals.ADDRESS_DENIED
-    const wait = rules.rate?.take(origin(visitor), now()) ?? 0
+    const wait = isAgain ? 0 : (rules.rate?.take(origin(visitor), now()) ?? 0)
     if (wait > 0) return refusals.rateLimited(wait)
     if (maxBody !== undefined && Number(req.headers['content-length'] ?? 0) > maxBody)
       return refusals.bodyTooLarge(maxBody)

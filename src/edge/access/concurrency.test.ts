@@ -158,6 +158,24 @@ test('who waits gets in as soon as the limit is raised or gone', async t => {
   for (const visitor of visitors) await visitor.until('ok')
 })
 
+test('who may no longer come when their turn does is refused, and the next one has it', async t => {
+  const app = await slowApp(t)
+  const { visit, port, rule } = await guarded(t, { concurrency: 1 }, app.upstream)
+  const first = await visit('10.0.0.1')
+  await app.had(1)
+  const stranger = await visit('192.0.2.1')
+  await settledAt(port, t)
+  const friend = await visit('10.0.0.2')
+  await settledAt(port, t)
+  rule({ concurrency: 1, deny: ['192.0.2.0/24'] })
+  app.answer(0)
+  await first.end()
+  assert.equal(gist(await stranger.end()), '403 address_denied')
+  await app.had(2)
+  app.answer(1)
+  assert.equal(gist(await friend.end()), '200')
+})
+
 /** Resolves once the edge has seen everything that was sent to it or closed before. */
 async function settledAt(port: number, t: TestContext): Promise<void> {
   const probe = (await dial(t, port)).write(
