@@ -34,6 +34,10 @@ function serve(t: TestContext, uploaded: object = {}) {
   return { patch, stored, instance, routes, store }
 }
 
+function users(count: number): Record<string, null> {
+  return Object.fromEntries(Array.from({ length: count }, (_, n) => [`user${n}`, null]))
+}
+
 test('access rules are set, changed one by one, and taken back', async t => {
   const { patch, stored, instance } = serve(t)
   assert.equal((await patch({ allow: ['10.0.0.0/8'], rate: '20/s', maxBody: '1m' })).status, 200)
@@ -108,6 +112,7 @@ test('what is not accepted changes nothing, is said in one sentence, and never s
     [{ auth: { anna: 'short' } }, /^access\.auth: a password is not accepted/],
     [{ auth: { 'an:na': 'hunter22' } }, /^access\.auth: a user’s name is not accepted; accepted: 1 to 64/],
     [{ auth: { 'hunter22!': 'anna' } }, /^access\.auth: a user’s name is not accepted/],
+    [{ auth: users(101) }, /^access\.auth: accepted: at most 100 users$/],
   ]
   for (const [change, said] of refused) {
     const { status, text, detail } = await patch(change)
@@ -116,6 +121,15 @@ test('what is not accepted changes nothing, is said in one sentence, and never s
     assert.doesNotMatch(text, /hunter22/)
   }
   assert.deepEqual(stored(), { concurrency: 2 })
+})
+
+test('an app has a bounded number of users, however they came', async t => {
+  const { patch, stored, store } = serve(t)
+  store.setSettings('notes', { access: { auth: users(100) } })
+  const { status, detail } = await patch({ auth: { anna: 'hunter22' } })
+  assert.deepEqual([status, detail], [400, 'access.auth: accepted: at most 100 users'])
+  await patch({ auth: { user0: null, anna: 'hunter22' } })
+  assert.equal(Object.keys(stored()?.auth ?? {}).length, 100)
 })
 
 test('what is set for the app wins over its dormice.json rule by rule, so that a new rate opens nothing', async t => {

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Access } from '../apps/rules.ts'
 import { hashPassword } from '../passwords.ts'
 import { Problem } from '../problem.ts'
-import { UserName } from '../releases/access.ts'
+import { mostUsers, UserName } from '../releases/access.ts'
 import type { AccessShape } from './shapes.ts'
 
 /** Access rules as everybody may see them who may see the app: without what its users' passwords are checked by. */
@@ -26,18 +26,23 @@ export async function withHashes(change: unknown): Promise<unknown> {
   if (!isObject(change) || !('auth' in change) || change['auth'] === null) return change
   const { auth } = change
   if (!isObject(auth)) throw badAuth('accepted: {"user": "password", …}, or null to let everybody in')
-  const hashed = Object.entries(auth).map(async ([user, password]) => {
+  const users = Object.entries(auth)
+  if (users.length > mostUsers) throw badAuth(`accepted: at most ${mostUsers} users`)
+  for (const [user, password] of users) {
     if (!UserName.safeParse(user).success) {
       // Without the name, which may be a password in its place.
       throw badAuth('a user’s name is not accepted; accepted: 1 to 64 of A-Z, a-z, 0-9 and ._@+-')
     }
-    if (password === null) return [user, null] as const
-    if (Password.safeParse(password).success) return [user, await hashPassword(String(password))] as const
+    if (password === null || Password.safeParse(password).success) continue
     throw badAuth(
       'a password is not accepted; accepted: 8 to 256 bytes without control characters, or null to remove the user',
     )
-  })
-  return { ...change, auth: Object.fromEntries(await Promise.all(hashed)) }
+  }
+  const hashed: [string, string | null][] = []
+  // One after the other: each takes a thread that files are read by as well.
+  for (const [user, password] of users)
+    hashed.push([user, password === null ? null : await hashPassword(String(password))])
+  return { ...change, auth: Object.fromEntries(hashed) }
 }
 
 /** Access rules with a change put upon them: see {@link withHashes}, which goes before. */

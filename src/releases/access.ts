@@ -41,6 +41,9 @@ const Network = z.string().refine(text => parseNetwork(text) !== undefined, {
 })
 const Networks = z.array(Network).max(1000, 'accepted: at most 1000 networks')
 
+/** Users of basic auth of one app. Each new password costs a fifth of a second of a core. */
+export const mostUsers = 100
+
 /** What a user of basic auth may be called (RFC 7617 excludes the colon). */
 export const UserName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/)
 
@@ -54,6 +57,7 @@ export const Access = z.strictObject({
   ),
   auth: z
     .record(UserName, z.string().regex(PASSWORD_HASH).nullable())
+    .refine(users => Object.keys(users).length <= mostUsers, `accepted: at most ${mostUsers} users`)
     .optional()
     .describe('Hashes of passwords by user; null: none was set, and nobody comes in by that name.'),
   rate: RateSetting.optional().describe(
