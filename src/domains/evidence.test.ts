@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NameServer } from '../../test/support/name-server.ts'
-import { lookUp } from './evidence.ts'
+import { type Dns, lookUp } from './evidence.ts'
 
 const target = 'notes.apps.test'
 const apps = { [target]: { A: ['192.0.2.1'], AAAA: ['2001:db8::1'] } }
@@ -55,6 +55,25 @@ test('that there is nothing is told from DNS not answering', async () => {
   assert.deepEqual(await lookUp(dns, 'nobody.test', target), nothing)
   const unknown = { txt: undefined, aliases: undefined, addresses: undefined, own: [], isApex: true }
   assert.deepEqual(await lookUp(dns, 'failing.test', target), unknown)
+})
+
+test('aliases that are told one slowly after the other are not waited for longer than one answer', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const asked: PromiseWithResolvers<string[]>[] = []
+  const none = async () => []
+  const dns = { resolveTxt: none, resolve4: none, resolve6: none, resolveSoa: () => new Promise(() => {}) }
+  const slow = () => {
+    asked.push(Promise.withResolvers())
+    return asked.at(-1)!.promise
+  }
+  const evidence = lookUp({ ...dns, resolveCname: slow } as unknown as Dns, 'a.test', target)
+  for (const ms of [3_000, 1_900]) {
+    t.mock.timers.tick(ms)
+    asked.at(-1)!.resolve([`next${asked.length}.test`])
+    await new Promise(setImmediate)
+  }
+  t.mock.timers.tick(100)
+  assert.deepEqual((await evidence).aliases, ['next1.test', 'next2.test'])
 })
 
 test('what was changed a moment ago is seen', async () => {

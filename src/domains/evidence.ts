@@ -25,8 +25,11 @@ export type Evidence = {
   isApex: boolean
 }
 
-/** How long one answer is waited for, ms. */
-const patience = 6_000
+/** Resolves when DNS has been waited for long enough. */
+type Late = Promise<undefined>
+
+/** How long all answers together are waited for, ms. */
+const patience = 5_000
 /** Aliases of aliases that are followed. */
 const longestChain = 4
 /** Of more records than this the rest is left out. */
@@ -38,13 +41,19 @@ const mostRecords = 16
  * @param target the app's own name on this host
  */
 export async function lookUp(dns: Dns, domain: string, target: string): Promise<Evidence> {
+  const over = new AbortController()
+  const late = sleep(patience, undefined, { signal: over.signal }).catch(() => undefined)
   const [txt, aliases, addresses, own, soa] = await Promise.all([
-    answers(dns.resolveTxt(txtName(domain))),
-    aliasesOf(dns, domain),
-    addressesOf(dns, domain),
-    addressesOf(dns, target),
-    answers(dns.resolveSoa(domain).then(record => [record])),
+    answers(dns.resolveTxt(txtName(domain)), late),
+    aliasesOf(dns, domain, late),
+    addressesOf(dns, domain, late),
+    addressesOf(dns, target, late),
+    answers(
+      dns.resolveSoa(domain).then(record => [record]),
+      late,
+    ),
   ])
+  over.abort()
   return {
     txt: txt?.map(chunks => chunks.join('')),
     aliases,
@@ -54,11 +63,11 @@ export async function lookUp(dns: Dns, domain: string, target: string): Promise<
   }
 }
 
-async function aliasesOf(dns: Dns, domain: string): Promise<string[] | undefined> {
+async function aliasesOf(dns: Dns, domain: string, late: Late): Promise<string[] | undefined> {
   const chain: string[] = []
   let name = domain
   while (chain.length < longestChain) {
-    const found = await answers(dns.resolveCname(name))
+    const found = await answers(dns.resolveCname(name), late)
     if (found === undefined) return chain.length === 0 ? undefined : chain
     const [next] = found
     if (next === undefined) return chain
@@ -69,21 +78,20 @@ async function aliasesOf(dns: Dns, domain: string): Promise<string[] | undefined
 }
 
 /** Undefined when neither kind was answered. */
-async function addressesOf(dns: Dns, name: string): Promise<string[] | undefined> {
-  const [four, six] = await Promise.all([answers(dns.resolve4(name)), answers(dns.resolve6(name))])
+async function addressesOf(dns: Dns, name: string, late: Late): Promise<string[] | undefined> {
+  const [four, six] = await Promise.all([
+    answers(dns.resolve4(name), late),
+    answers(dns.resolve6(name), late),
+  ])
   return four || six ? [...(four ?? []), ...(six ?? [])] : undefined
 }
 
 /** What was answered, `[]` when there is none; undefined when DNS failed to answer, or not in time. */
-async function answers<T>(asked: Promise<T[]>): Promise<T[] | undefined> {
-  const waited = new AbortController()
-  const late = sleep(patience, undefined, { signal: waited.signal }).catch(() => undefined)
+async function answers<T>(asked: Promise<T[]>, late: Late): Promise<T[] | undefined> {
   try {
     return (await Promise.race([asked, late]))?.slice(0, mostRecords)
   } catch (error) {
     const { code } = error as { code?: unknown }
     return code === 'ENODATA' || code === 'ENOTFOUND' ? [] : undefined
-  } finally {
-    waited.abort()
   }
 }
