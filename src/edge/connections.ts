@@ -131,3 +131,8 @@ export class Connections {
 
 /** In place of a number of bytes: something was being answered. */
 const BUSY = -1
+
+/** Who is at the other end, for the log. */
+export function addressOf(socket: Duplex): { address: string | undefined } {
+  return { address: (socket as Socket).remoteAddress }
+}
