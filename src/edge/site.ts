@@ -68,6 +68,11 @@ export class Sites {
     this.#resolve = resolve
   }
 
+  /** How many are kept. */
+  get size(): number {
+    return this.#sites.size
+  }
+
   /** The edge closes: nobody waits for wakes any more. */
   end(): void {
     for (const { wakeCall } of this.#sites.values()) wakeCall?.abort()
@@ -79,12 +84,20 @@ export class Sites {
     const known = this.#sites.get(app)
     if (known !== undefined && known.target === target) return known
     known?.forget()
-    if (target === undefined) {
-      this.#sites.delete(app)
-      return undefined
-    }
+    this.#sites.delete(app)
+    if (target === undefined) return undefined
+    this.#forgetGone()
     const site = new Site(app, target, this.#shelves)
     this.#sites.set(app, site)
     return site
+  }
+
+  /** Of apps that are gone and that nobody asks for any more. */
+  #forgetGone(): void {
+    for (const [app, site] of this.#sites) {
+      if (this.#resolve(app) === site.target) continue
+      site.forget()
+      this.#sites.delete(app)
+    }
   }
 }
