@@ -5,11 +5,8 @@ import { test } from 'node:test'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { silent } from '../log.ts'
-import { Dialer } from './dialer.ts'
 import type { Wire } from './fixture.ts'
 import { cannedApp, dial, get, HandApp, httpApp, rawApp, stage } from './fixture.ts'
-import { DEFAULT_LIMITS } from './limits.ts'
-import { Pools } from './pools.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -267,35 +264,6 @@ test('an address is forgotten when the last request to it was broken off', async
   // The connections are closed when the event loop comes round to it.
   for (let turn = 0; turn < 100 && edge.load.upstreams > 0; turn++) await new Promise(setImmediate)
   assert.equal(edge.load.upstreams, 0)
-})
-
-test('the connections to an instance that is gone are forgotten', async t => {
-  const pools = new Pools(new Dialer(DEFAULT_LIMITS.connectTimeout), DEFAULT_LIMITS)
-  const sockets: import('node:net').Socket[] = []
-  const upstream = await rawApp(t, wire => {
-    sockets.push(wire.socket)
-    wire.socket.once('data', () => wire.write(OK))
-  })
-  const line = pools.take(upstream)
-  const answered = Promise.withResolvers<void>()
-  line.client.dispatch(
-    { path: '/', method: 'GET' },
-    {
-      onRequestStart() {},
-      onResponseStart() {},
-      onResponseData() {},
-      onResponseEnd: () => answered.resolve(),
-      onResponseError: (_, error) => answered.reject(error),
-    },
-  )
-  await answered.promise
-  line.free()
-  assert.equal(pools.size, 1)
-  const gone = once(line.client, 'disconnect')
-  for (const socket of sockets) socket.destroy()
-  await gone
-  await new Promise(setImmediate)
-  assert.equal(pools.size, 0)
 })
 
 test('a connection that idles is closed, and one whose app takes its time is not', async t => {
