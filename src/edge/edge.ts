@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Leasable } from '../apps/lease.ts'
 import type { Networks } from '../networks.ts'
+import { expectsContinue } from './body.ts'
 import { Closing } from './closing.ts'
 import { addressOf, Connections } from './connections.ts'
 import type { EdgeContext, EdgeLog } from './context.ts'
@@ -141,7 +142,10 @@ export function createEdge({
     return refused === undefined
   }
 
-  const sessions = new Http2Sessions({ limits: bounds, onRequest: (req, res) => intake.request(req, res) })
+  const sessions = new Http2Sessions({
+    limits: bounds,
+    onRequest: (req, res) => (expectsContinue(req) ? intake.expecting(req, res) : intake.request(req, res)),
+  })
   const secure =
     tls &&
     new TlsListener({

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net'
 import { expectsContinue, hasBody, takeRest } from './body.ts'
 import { addressOf, type Connections } from './connections.ts'
 import type { EdgeContext } from './context.ts'
-import { ControlRequest } from './control.ts'
 import { DirectExchange } from './direct.ts'
 import type { Exchange } from './exchange.ts'
 import { isSafe } from './failures.ts'
 import { IgnoredExchange } from './ignore/exchange.ts'
+import { OwnRequest } from './own.ts'
 import { sendAnswer } from './pages.ts'
 import { PooledExchange } from './proxy.ts'
 import type { Running } from './roster.ts'
@@ -60,7 +60,7 @@ export class Intake {
       else this.#exchange(req, res, found.routed).start()
     } else if (found.to === 'control') {
       req.url = found.path
-      new ControlRequest(this.#context, req, res).start(this.#control)
+      new OwnRequest(this.#context, req, res).start(this.#control)
     } else this.#answer(req, res, found)
   }
 
@@ -137,13 +137,16 @@ export class Intake {
     res: ServerResponse,
     { answer, distrust = false }: Extract<Route, { to: 'edge' }>,
   ): void {
-    const { log, notices, limits, draining } = this.#context
+    const context = this.#context
+    const { log, notices, limits, draining } = context
     if (distrust) {
       this.#connections.distrust(req.socket)
       notices.warn('edge_request_refused', { status: answer.status }, addressOf(req.socket))
     }
     log.unrouted?.(answer.code ?? 'answered')
-    sendAnswer(req, res, answer, draining || distrust)
-    if (!req.complete) res.once('close', () => takeRest(req, limits.linger))
+    new OwnRequest(context, req, res).start(() => sendAnswer(req, res, answer, draining || distrust))
+    res.once('close', () => {
+      if (!req.complete) takeRest(req, limits.linger)
+    })
   }
 }

@@ -44,26 +44,34 @@ export class Http2Sessions {
   /** Takes a connection on which HTTP/2 was agreed. */
   accept(socket: TLSSocket): void {
     const session = performServerHandshake(socket, this.#settings)
-    let streams = 0
+    const { keepAlive, linger } = this.#options.limits
+    let requests = 0
     this.#open.set(session, socket)
     session.once('close', () => this.#open.delete(session))
     // The connection is over then, and each of its streams hears of it.
     session.on('error', ignore)
+    // Whoever sends no more cannot even make room for an answer: they have gone.
+    socket.once('end', () => socket.destroy())
     session.setLocalWindowSize(SESSION_WINDOW)
-    const { keepAlive } = this.#options.limits
     session.setTimeout(keepAlive)
     session.on('timeout', () => {
-      if (streams === 0) session.close()
+      if (requests > 0) return
+      session.close()
+      // That waits for the other side to close as well, and for what it may never read.
+      const timer = setTimeout(() => socket.destroy(), linger)
+      socket.once('close', () => clearTimeout(timer))
     })
     session.on('stream', (stream, headers, _, raw: unknown) => {
       if (stream.destroyed) return
-      streams++
-      stream.once('close', () => {
-        // From here on it is idle, whatever happened while it was not.
-        if (--streams === 0 && !session.destroyed) session.setTimeout(keepAlive)
-      })
       const req = new StreamRequest(stream, headers, raw as string[], new StreamSocket(stream, socket))
-      this.#take(req, new StreamResponse(stream, req))
+      const res = new StreamResponse(stream, req)
+      requests++
+      // Not the stream's: one that is broken off closes only when its visitor can be told.
+      res.once('close', () => {
+        // From here on it is idle, whatever happened while it was not.
+        if (--requests === 0 && !session.destroyed) session.setTimeout(keepAlive)
+      })
+      this.#take(req, res)
     })
     if (this.#closing) session.close()
   }

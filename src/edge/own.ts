@@ -3,8 +3,8 @@ import type { EdgeContext } from './context.ts'
 import type { Running } from './roster.ts'
 import { Standstill } from './standstill.ts'
 
-/** A request of the control API or the dashboard, while it is answered there. */
-export class ControlRequest implements Running {
+/** A request that is for no app, while it is answered: by the edge itself, or by the control API and the dashboard. */
+export class OwnRequest implements Running {
   readonly res: ServerResponse
   place = -1
   readonly #context: EdgeContext
@@ -17,12 +17,12 @@ export class ControlRequest implements Running {
     this.res = res
   }
 
-  start(control: RequestListener): void {
+  start(answer: RequestListener): void {
     const { running, draining } = this.#context
     running.add(this)
     this.res.on('close', () => this.#context.ended(this))
     if (draining) this.res.shouldKeepAlive = false
-    control(this.#req, this.res)
+    answer(this.#req, this.res)
   }
 
   /** Whoever answers is told by the end of the connection. */
