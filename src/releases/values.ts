@@ -7,15 +7,16 @@ export function parseSize(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim())
   if (!match) return undefined
   const power = ' kmgt'.indexOf((match[2] || ' ').toLowerCase())
-  return Math.floor(Number(match[1]) * 1024 ** power)
+  const bytes = Math.floor(Number(match[1]) * 1024 ** power)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
-/** Parses `250ms`, `30s`, `5m`, `2h`, `1d` into milliseconds; undefined when it is not a duration. */
+/** Parses `250ms`, `30s`, `5m`, `2h`, `1d` into whole milliseconds; undefined when it is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim())
   if (!match) return undefined
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms']
-  return Number(match[1]) * unit
+  return Math.round(Number(match[1]) * unit)
 }
 
 /** A size as written by people, e.g. `"256m"`, read into bytes. */
@@ -23,14 +24,15 @@ export const Size = z
   .union([z.number().int().positive(), z.string()], 'accepted: bytes as a number, or e.g. "128m", "1g"')
   .transform((value, context) => {
     const bytes = typeof value === 'number' ? value : parseSize(value)
-    if (bytes === undefined) context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
-    return bytes ?? z.NEVER
+    if (bytes) return bytes
+    context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
+    return z.NEVER
   })
 
 /** A duration as written by people, e.g. `"5m"`, read into milliseconds. */
 export const Duration = z.string().transform((value, context) => {
   const ms = parseDuration(value)
-  if (ms === undefined)
-    context.addIssue(`"${value}" is not a duration; accepted: e.g. "500ms", "30s", "5m", "2h"`)
-  return ms ?? z.NEVER
+  if (ms !== undefined && Number.isSafeInteger(ms)) return ms
+  context.addIssue(`"${value}" is not a duration; accepted: e.g. "500ms", "30s", "5m", "2h"`)
+  return z.NEVER
 })
