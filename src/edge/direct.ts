@@ -15,6 +15,8 @@ export class DirectExchange extends Exchange {
   #upstream: ClientRequest | undefined
   #connected = false
   #answered = false
+  /** The visitor was told to send the body. */
+  #asked = false
   #received = 0
 
   /** Headers that only this connection is about. */
@@ -50,7 +52,10 @@ export class DirectExchange extends Exchange {
     this.#upstream = upstream
     upstream.on('information', ({ statusCode, rawHeaders }) => {
       if (statusCode !== 100) relayInformation(req, this.res, statusCode, rawHeaders)
-      else if (expectsContinue(req) && !this.#answered) this.res.writeContinue()
+      else if (expectsContinue(req) && !this.#answered && !this.#asked) {
+        this.#asked = true
+        this.res.writeContinue()
+      }
     })
     upstream.on('response', answer => this.#relay(upstream, answer))
     upstream.on('error', error => this.#failed(error))

@@ -166,6 +166,30 @@ test('a connection on which nothing is said is closed', async t => {
   assert.match(await visitor.end(), /^HTTP\/1\.1 408 /)
 })
 
+test('of a flood of early hints a visitor gets some, and then the answer', async t => {
+  const upstream = await rawApp(t, wire => {
+    void wire.until('\r\n\r\n').then(() => {
+      const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n'.repeat(10_000)
+      wire.write(`${hints}HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok`)
+    })
+  })
+  const { port } = await stage(t, upstream)
+  for (const more of [[], ['Expect: 100-continue']]) {
+    const visitor = await dial(t, port)
+    const received = await visitor.write(get('/', ...more)).until('\r\n\r\nok')
+    assert.equal(received.split('HTTP/1.1 103 ').length - 1, 100)
+  }
+})
+
+test('a visitor who asks for a tunnel behind a request that is held, and goes, has left', async t => {
+  const { port, app } = await stage(t, undefined)
+  const visitor = await dial(t, port)
+  visitor.write(`${get()}CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere\r\n\r\n`)
+  await app.until(({ waiting }) => waiting.size === 1)
+  visitor.socket.resetAndDestroy()
+  await app.idle()
+})
+
 test('connections beyond the limit are reset, and logged once', async t => {
   const { port, lines } = await staged(t, undefined, { connections: 3 })
   const alive = 'OPTIONS * HTTP/1.1\r\nHost: app.localhost\r\n\r\n'

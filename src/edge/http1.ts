@@ -34,6 +34,8 @@ export function createHttp1({ context, connections, intake }: Http1Options): Ser
   server.on('checkContinue', (req, res) => intake.expecting(req, res))
   server.on('upgrade', (req, socket: Socket, head) => intake.upgrade(req, socket, head))
   server.on('connect', (_, socket: Socket) => {
+    // Node has taken its own listener off, and one whose visitor has gone would end the process.
+    socket.on('error', () => {})
     afterAll(connections.unanswered(socket), () => {
       socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     })

@@ -18,6 +18,10 @@ export function writeHead(
 
 const PLAIN = { mayTrail: false, maySize: false, wake: undefined, close: false }
 
+/** Of one request; nothing holds them back where the visitor reads none of them, so the rest are left out. */
+const MOST = 100
+const passedOn = new WeakMap<ServerResponse, number>()
+
 /** Passes on an informational answer (1xx), e.g. 103 Early Hints, to a visitor who can take it. */
 export function relayInformation(
   req: IncomingMessage,
@@ -26,5 +30,8 @@ export function relayInformation(
   raw: readonly (Buffer | string)[],
 ): void {
   if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
+  const count = passedOn.get(res) ?? 0
+  if (count >= MOST) return
+  passedOn.set(res, count + 1)
   res.writeInformation(status, responseHeaders(raw, PLAIN))
 }
