@@ -16,12 +16,12 @@ export type Applicant = {
   /** Where it comes from, as far as can be known. */
   readonly visitor: string
   readonly now: () => number
-  /** It is for the app itself, which takes only so many at a time. */
-  readonly needsTurn: boolean
   /** It came through the app's rules before, which have changed while it waited. */
   readonly isAgain: boolean
   /** Nothing more is to be done for it. */
   isOver(): boolean
+  /** It is for the app itself, as that is now, which takes only so many at a time. */
+  needsTurn(): boolean
   /** It may go on to the instance. Called once, perhaps later. */
   admitted(): void
   refused(answer: Answer): void
@@ -106,7 +106,7 @@ export class Admission implements Turn {
     const { maxBody } = this.#rules
     if (maxBody !== undefined && req.headers['content-length'] === undefined && hasBody(req))
       this.#measure(maxBody)
-    if (!this.#applicant.needsTurn) this.begin()
+    if (!this.#applicant.needsTurn()) this.begin()
     else if (!this.#gate.turns.enter(this)) this.#applicant.refused(refusals.QUEUE_FULL)
   }
 

@@ -176,6 +176,16 @@ test('who may no longer come when their turn does is refused, and the next one h
   assert.equal(gist(await friend.end()), '200')
 })
 
+test('what a sleeping app ignores is answered at once, however many wait for it to wake', async t => {
+  const { app, port } = await guarded(t, { concurrency: 1, queue: 0 }, undefined)
+  app.rules = { access: { concurrency: 1, queue: 0 }, ignore: { paths: ['/health'] } }
+  const held = await ask(t, port, '/')
+  await app.until(({ waiting }) => waiting.size === 1)
+  const monitor = await ask(t, port, '/health', 'Connection: close')
+  assert.match(await monitor.end(), /^HTTP\/1\.1 200 OK\r\n(.*\r\n)*X-Dormice-Ignored: asleep\r\n/)
+  held.socket.destroy()
+})
+
 /** Resolves once the edge has seen everything that was sent to it or closed before. */
 async function settledAt(port: number, t: TestContext): Promise<void> {
   const probe = (await dial(t, port)).write(

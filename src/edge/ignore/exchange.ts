@@ -28,6 +28,10 @@ export class IgnoredExchange extends PooledExchange {
     this.#ignoring = ignoring
   }
 
+  protected override get needsTurn(): boolean {
+    return this.routed.site.target.forecast.state === 'awake'
+  }
+
   protected override claim(): void {
     if (this.settled) return
     try {
