@@ -117,6 +117,7 @@ test('addresses of private networks are not asked, unless the host’s own names
     '::1',
     '::ffff:127.0.0.1',
     '::ffff:7f00:1',
+    '::ffff:0:7f00:1',
     '64:ff9b::7f00:1',
     '2002:7f00:1::1',
     'fd00::1',

@@ -111,6 +111,7 @@ const closed4 = networks(
 const closed6 = networks(
   '::/96',
   '::ffff:0:0/96',
+  '::ffff:0:0:0/96',
   '64:ff9b::/32',
   '2001::/32',
   '2002::/16',

@@ -51,6 +51,16 @@ test('a domain that was another’s twin is no longer', () => {
   assert.deepEqual(domains.all(), [{ ...apex, twinProof: null }, row('www.a.test', 'shop')])
 })
 
+test('a domain keeps its twin where another app has that already', () => {
+  using store = newStore()
+  const { domains } = store
+  const apex = row('a.test', 'notes', { proof: 'txt', verifiedAt: 2, twinProof: 'http' })
+  domains.add(apex)
+  domains.add(row('www.a.test', 'notes'))
+  assert.equal(domains.add(row('www.a.test', 'shop'), apex), false)
+  assert.deepEqual(domains.all(), [apex, row('www.a.test', 'notes')])
+})
+
 test('what was shown is not noted on a domain that was removed and added again', () => {
   using store = newStore()
   const { domains } = store

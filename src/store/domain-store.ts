@@ -33,6 +33,8 @@ export class DomainStore {
    */
   add(domain: Domain, instead?: DomainKey): boolean {
     return this.#db.transaction(() => {
+      const holder = this.find(domain.domain)
+      if (holder && holder.domain !== instead?.domain) return false
       if (instead && !this.#yield(instead, domain.domain)) return false
       return this.#db.insert(domains).values(domain).onConflictDoNothing().run().changes > 0
     })
