@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { constants, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { newFolder } from '../../test/support/folder.ts'
@@ -53,4 +54,20 @@ test('a device is written to as it is', async () => {
   for (const line of ['one\n', 'two\n', 'three\n']) await out.write(Buffer.from(line))
   await out.close()
   assert.ok(statSync('/dev/null').isCharacterDevice())
+})
+
+test('a pipe takes what somebody reads, and refuses at once what nobody does', {
+  timeout: 5_000,
+}, async t => {
+  const pipe = join(newFolder('access'), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const reader = () => openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  // Whoever still waits for one could not end.
+  t.after(reader)
+  const out = new RotatingFile(pipe, 1000)
+  await assert.rejects(out.write(Buffer.from('one\n')), { code: 'ENXIO' })
+  const from = reader()
+  await out.write(Buffer.from('two\n'))
+  await out.close()
+  assert.equal(readFileSync(from, 'utf8'), 'two\n')
 })

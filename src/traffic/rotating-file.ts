@@ -1,6 +1,9 @@
+import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname, parse } from 'node:path'
+
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants
 
 /**
  * A file of lines that is appended to, 0600. Once it would be larger than told it becomes the older one of two:
@@ -50,6 +53,8 @@ export class RotatingFile {
 
   async #open(): Promise<FileHandle> {
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 })
+    // Who opens a pipe waits until somebody reads it, on a thread without which the process could not end.
+    await (await open(this.#file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o600)).close()
     const handle = await open(this.#file, 'a', 0o600)
     try {
       const info = await handle.stat()
