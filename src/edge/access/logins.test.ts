@@ -82,11 +82,23 @@ test('an address may be wrong ten times a minute; who is known comes in from the
 })
 
 test('only so many checks wait for each other, from however many addresses they come', async () => {
-  const stage = new Stage()
-  const all = Array.from({ length: 20 }, (_, n) => stage.check(basic('anna', `${n}`), `${n}`))
-  assert.deepEqual(all.slice(16), Array(4).fill('busy'))
-  assert.deepEqual(await Promise.all(all.slice(0, 16)), Array(16).fill('out'))
-  assert.equal(stage.checked, 16)
+  const stages = [new Stage(), new Stage(), new Stage()]
+  const from = (stage: Stage) => (_: unknown, n: number) => stage.check(basic('anna', `${n}`), `${n}`)
+  const all = stages.map(stage => Array.from({ length: 10 }, from(stage)))
+  const busy = all.map(checks => checks.filter(check => check === 'busy').length)
+  assert.deepEqual(busy, [2, 2, 10])
+  for (const checks of all) for (const check of checks) if (check !== 'busy') assert.equal(await check, 'out')
+  assert.deepEqual(
+    stages.map(({ checked }) => checked),
+    [8, 8, 0],
+  )
+})
+
+test('who tries passwords at one app keeps nobody out of another', async () => {
+  const [attacked, other] = [new Stage(), new Stage()]
+  const tries = Array.from({ length: 100 }, (_, n) => attacked.check(basic('anna', `${n}`), `${n}`))
+  assert.equal(await other.check(basic('anna', 'correct horse')), 'in')
+  await Promise.all(tries)
 })
 
 test('a check that fails is told, and the next one is made', async () => {

@@ -17,6 +17,8 @@ const LONGEST = 512
 /** All checks of passwords of this process: each takes a core for a while, and one core is all that they get. */
 const checks = pLimit(1)
 const mostChecks = 16
+/** Of them those of one app: who tries its passwords keeps nobody out of the others. */
+const mostOfOne = 8
 
 /** What digests are made with; gone with the process. */
 const KEY = randomBytes(32)
@@ -58,7 +60,8 @@ export class Logins {
     const key = digest.toString('base64')
     const underway = this.#checking.get(key)
     if (underway) return underway
-    if (checks.activeCount + checks.pendingCount >= mostChecks) return 'busy'
+    const isBusy = checks.activeCount + checks.pendingCount >= mostChecks
+    if (isBusy || this.#checking.size >= mostOfOne) return 'busy'
     const wait = this.#attempts.take(origin, now)
     if (wait > 0) return { wait }
     const checking = checks(() => this.#isPassword(login.password, hash))
