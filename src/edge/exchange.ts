@@ -81,7 +81,7 @@ export abstract class Exchange implements Running {
     this.context.running.add(this)
     this.#peer = plainAddress(this.req.socket.remoteAddress ?? 'unknown')
     this.res.on('close', () => this.settle())
-    this.#admit({ again: false })
+    this.#admit()
   }
 
   /** Ends the request because its instance must go. */
@@ -262,9 +262,9 @@ export abstract class Exchange implements Running {
   }
 
   /** Goes through the app's access rules, where it has any, and then for the instance. */
-  #admit({ again }: { again: boolean }): void {
+  #admit({ again } = FIRST): void {
     if (this.settled) return
-    const { req, context, routed, visitor } = this
+    const { req, context, routed } = this
     const access = routed.site.target.rules?.access
     this.#access = access
     this.#admission?.leave()
@@ -276,7 +276,7 @@ export abstract class Exchange implements Running {
     this.#admission = new Admission(
       {
         req,
-        visitor,
+        visitor: this.visitor,
         site: routed.site,
         now: context.now,
         isOver: () => this.settled,
@@ -425,6 +425,9 @@ function isSecured({ socket }: IncomingMessage): boolean {
 function joined(header: string | string[] | undefined): string | undefined {
   return typeof header === 'object' ? header.join(',') : header
 }
+
+/** Most requests do not wait, and nothing is made for those. */
+const FIRST = { again: false }
 
 const PROCESS = randomBytes(6).toString('hex')
 let count = 0
