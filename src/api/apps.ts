@@ -2,8 +2,8 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import { Problem } from '../problem.ts'
-import { Access } from '../releases/access.ts'
 import { AppSettings } from '../releases/manifest.ts'
+import { inWords } from '../releases/wording.ts'
 import { mergeAccess, withHashes } from './access.ts'
 import { appParam, json, problems, validationHook } from './openapi.ts'
 import { renderApp } from './render.ts'
@@ -115,7 +115,7 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
     const { access, ...rest } = change
     const wanted = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
     if (access != null) wanted['access'] = mergeAccess(now.access, access)
-    const parsed = AppSettings.strict().safeParse(wanted)
+    const parsed = AppSettings.strict().safeParse(wanted, { error: inWords })
     if (!parsed.success) throw badSettings(parsed.error.issues)
     const { memory } = parsed.data
     if (memory !== undefined && memory > context.keeper.budget) {
@@ -132,14 +132,12 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
   }
 }
 
-function badSettings(issues: readonly { path: PropertyKey[]; message: string; code: string }[]): Problem {
+function badSettings(issues: readonly { path: PropertyKey[]; message: string }[]): Problem {
   const [issue] = issues
   const where = issue?.path.join('.')
-  const { shape } = issue?.path[0] === 'access' ? Access : AppSettings
-  const accepted = issue?.code === 'unrecognized_keys' ? `; accepted: ${Object.keys(shape).join(', ')}` : ''
   return new Problem({
     code: 'invalid_settings',
     status: 400,
-    detail: `${where ? `${where}: ` : ''}${issue?.message ?? 'not valid'}${accepted}`,
+    detail: `${where ? `${where}: ` : ''}${issue?.message ?? 'not valid'}`,
   })
 }

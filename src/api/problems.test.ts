@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { HTTPException } from 'hono/http-exception'
 import { silent } from '../log.ts'
 import { toProblem } from './problems.ts'
 
@@ -23,4 +24,10 @@ test('an error that nobody foresaw is told without its words', () => {
   const { code, status, message } = toProblem(new Error('secret'), silent)
   assert.deepEqual([code, status], ['internal', 500])
   assert.doesNotMatch(message, /secret/)
+})
+
+test('a body of another type is told which one is accepted', () => {
+  const { status, message } = toProblem(new HTTPException(415, { message: 'Unsupported' }), silent)
+  assert.equal(status, 415)
+  assert.match(message, /^accepted: JSON, sent with "Content-Type: application\/json"$/)
 })

@@ -12,7 +12,9 @@ import type { ProblemShape } from './shapes.ts'
 export function toProblem(error: unknown, log: Log): Problem {
   if (error instanceof Problem) return error
   if (error instanceof HTTPException) {
-    return new Problem({ code: 'bad_request', status: error.status, detail: error.message })
+    const detail =
+      error.status === 415 ? 'accepted: JSON, sent with "Content-Type: application/json"' : error.message
+    return new Problem({ code: 'bad_request', status: error.status, detail })
   }
   if (error instanceof EngineUnavailable) return engineUnavailable(error)
   const full = diskFull(error)

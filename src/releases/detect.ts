@@ -7,6 +7,7 @@ import { Manifest } from './manifest.ts'
 import { webCommand } from './procfile.ts'
 import type { Detector, Plan, UploadFiles } from './runtime.ts'
 import { commandLine } from './start-command.ts'
+import { inWords } from './wording.ts'
 
 /** First that fits wins. */
 const DETECTORS: readonly Detector[] = [dockerfile, node, python, site]
@@ -55,13 +56,10 @@ export function parseManifest(text: string | undefined): Manifest {
   } catch (error) {
     throw invalidManifest('', `not valid JSON: ${(error as Error).message}`)
   }
-  const parsed = Manifest.safeParse(json)
+  const parsed = Manifest.safeParse(json, { error: inWords })
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  const known = Object.keys(Manifest.shape).join(', ')
-  const message =
-    issue?.code === 'unrecognized_keys' ? `${issue.message}; accepted: ${known}` : issue?.message
-  throw invalidManifest(issue?.path.join('.') ?? '', message ?? 'not accepted')
+  throw invalidManifest(issue?.path.join('.') ?? '', issue?.message ?? 'not accepted')
 }
 
 function detect(files: UploadFiles, manifest: Manifest, command: string | undefined): Plan {

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppSettings } from './manifest.ts'
+import { inWords } from './wording.ts'
+
+const said: [settings: unknown, path: string, message: string][] = [
+  [{ cpu: 0 }, 'cpu', 'accepted: 0.05 and more'],
+  [{ cpu: '2' }, 'cpu', 'accepted: a number'],
+  [{ pids: 20.5 }, 'pids', 'accepted: a whole number'],
+  [{ maxWaiting: 100_000 }, 'maxWaiting', 'accepted: at most 65536'],
+  [{ ignore: ['/health'] }, 'ignore', 'accepted: an object'],
+  [{ ignore: { paths: '/health' } }, 'ignore.paths', 'accepted: a list'],
+  [{ ignore: { path: ['/health'] } }, 'ignore', 'Unrecognized key: "path"; accepted: paths, userAgents'],
+  [{ ignore: { userAgents: [''] } }, 'ignore.userAgents.0', 'accepted: not an empty one'],
+  [
+    { waiting: { color: '#ff0000' } },
+    'waiting',
+    'Unrecognized key: "color"; accepted: title, message, colour, icon',
+  ],
+  [{ waiting: { title: 'x'.repeat(81) } }, 'waiting.title', 'accepted: at most 80 characters'],
+]
+
+test('a setting that is wrong is answered with what is accepted in its place', () => {
+  for (const [settings, path, message] of said) {
+    const [issue] = AppSettings.strict().safeParse(settings, { error: inWords }).error?.issues ?? []
+    assert.deepEqual([issue?.path.join('.'), issue?.message], [path, message], JSON.stringify(settings))
+  }
+})
+
+test('a setting that there is not is answered with those that there are', () => {
+  const [issue] = AppSettings.strict().safeParse({ sleep: '5m' }, { error: inWords }).error?.issues ?? []
+  assert.match(issue?.message ?? '', /^Unrecognized key: "sleep"; accepted: memory, cpu, .*, access$/)
+})

@@ -1,0 +1,46 @@
+import type { z } from 'zod'
+
+type ErrorMap = z.core.$ZodErrorMap
+
+/**
+ * What is said of a value that a schema has no words of its own for: what is accepted there. To be given to
+ * `safeParse` as its `error`.
+ */
+export const inWords: ErrorMap = issue => {
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const keys = (issue.keys as string[]).map(key => `"${key}"`).join(', ')
+      return `Unrecognized key: ${keys}; accepted: ${keysOf(issue.inst).join(', ')}`
+    }
+    case 'invalid_type':
+      return `accepted: ${TYPES[String(issue.expected)] ?? issue.expected}`
+    case 'too_small':
+      if (issue.minimum === 1 && issue.origin in UNITS) return 'accepted: not an empty one'
+      return `accepted: ${issue.minimum}${unitOf(issue.origin)} and more`
+    case 'too_big':
+      return `accepted: at most ${issue.maximum}${unitOf(issue.origin)}`
+    default:
+      return undefined
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+}
+
+const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' }
+
+function unitOf(origin: string): string {
+  return UNITS[origin] ?? ''
+}
+
+/** The members that an object's schema knows. */
+function keysOf(schema: unknown): string[] {
+  return Object.keys((schema as z.ZodObject | undefined)?.shape ?? {})
+}
