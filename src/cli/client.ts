@@ -5,7 +5,7 @@ import { type Body, exchange } from './exchange.ts'
 import { HostProblem } from './host-problem.ts'
 import { readLines } from './lines.ts'
 import { readTarget, type Target } from './target.ts'
-import { cutOff, rejected, strange } from './unreachable.ts'
+import { cutOff, otherName, rejected, strange } from './unreachable.ts'
 
 /** One call of the control API. */
 export type Call = {
@@ -132,6 +132,9 @@ function bodyOf({ json, upload }: Call): Body | undefined {
 const MAX_PROBLEM = 1024 * 1024
 
 async function readProblem(response: IncomingMessage, target: Target): Promise<Problem> {
+  if (response.headers.location !== undefined) return strange(target, response)
+  // The edge's, and written for visitors.
+  if (response.headers['x-dormice-error'] === 'unknown_host') return otherName(target)
   if (!/^application\/problem\+json\b/.test(response.headers['content-type'] ?? ''))
     return strange(target, response)
   let text = ''

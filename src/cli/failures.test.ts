@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { answer, answerProblem, fakeHost, run, unusedPort } from './fake-host.ts'
+import { unreachable } from './unreachable.ts'
 
 /** A failure that a user sees: one line on stderr, nothing on stdout, exit code 1. */
 function assertFailed(ended: { code: number | null; stdout: string; stderr: string }, said: RegExp): void {
@@ -116,8 +117,36 @@ test('something else at the address is said to be something else', async () => {
   assertFailed(await run(['open', 'notes'], { host }), /answers, but not as a Dormice host does/)
   assertFailed(
     await run(['open', 'site'], { host }),
-    /sends us on to https:\/\/elsewhere.example\/; set DORMICE_URL/,
+    /sends us on to https:\/\/elsewhere\.example; set DORMICE_URL to that/,
   )
+})
+
+test('a host that is at another address is said to be there, whatever its edge tells visitors', async () => {
+  const visitors = { 'content-type': 'application/problem+json' }
+  await using host = await fakeHost({
+    'GET /v1/apps': (_, response) =>
+      response
+        .writeHead(308, { ...visitors, location: 'https://dormice.example.com/v1/apps' })
+        .end('{"status":308,"detail":"This is at https://dormice.example.com/v1/apps now."}'),
+    'GET /v1/apps/notes': (_, response) =>
+      response
+        .writeHead(404, { ...visitors, 'x-dormice-error': 'unknown_host' })
+        .end('{"status":404,"code":"unknown_host","detail":"There is no app at dormice.localhost."}'),
+  })
+  assertFailed(await run(['ls'], { host }), /sends us on to https:\/\/dormice\.example\.com; set DORMICE_URL/)
+  assertFailed(
+    await run(['open', 'notes'], { host }),
+    /has another name; set DORMICE_URL to http:\/\/dormice\.<its DORMICE_DOMAIN>/,
+  )
+})
+
+test('a certificate that is not trusted is told what to do about it', () => {
+  const target = { url: new URL('https://dormice.example.com'), token: undefined, tokenFrom: '' }
+  const of = (code: string) =>
+    unreachable(target, Object.assign(new Error('in OpenSSL’s words'), { code })).message
+  assert.match(of('DEPTH_ZERO_SELF_SIGNED_CERT'), /is from no CA that is known here; .*NODE_EXTRA_CA_CERTS$/)
+  assert.match(of('ERR_TLS_CERT_ALTNAME_INVALID'), /is for other names than dormice\.example\.com; check/)
+  assert.match(of('CERT_HAS_EXPIRED'), /has expired; look at the host’s log$/)
 })
 
 test('a connection that is cut off before or in an answer', async () => {

@@ -4,6 +4,9 @@ import { packageRoot } from '../paths.ts'
 import { isClone, userPath } from './invocation.ts'
 import { UsageError } from './usage-error.ts'
 
+/** Where a host on this machine is when nothing is set. */
+export const USUAL_URL = 'http://dormice.localhost:8080'
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Which host the CLI talks to, and as whom. */
@@ -20,7 +23,7 @@ export type Target = {
  * @throws {UsageError} when `DORMICE_URL` is no address
  */
 export function readTarget(env: Environment = process.env): Target {
-  const url = parseUrl(env['DORMICE_URL'] || 'http://dormice.localhost:8080')
+  const url = parseUrl(env['DORMICE_URL'] || USUAL_URL)
   if (env['DORMICE_TOKEN']) return { url, token: env['DORMICE_TOKEN'].trim(), tokenFrom: 'DORMICE_TOKEN' }
   let tokenFrom = ''
   for (const folder of dataFolders(env)) {
@@ -47,6 +50,6 @@ function parseUrl(text: string): URL {
   const url = URL.parse(text)
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
   throw new UsageError(
-    `DORMICE_URL="${text}" is not valid; accepted: the host’s address, e.g. "http://dormice.localhost:8080"`,
+    `DORMICE_URL="${text}" is not valid; accepted: the host’s address, e.g. "${USUAL_URL}"`,
   )
 }

@@ -16,19 +16,39 @@ export function unreachable({ url }: Target, error: Error): Problem {
       return `the host at ${at} closed the connection before it answered; look at its log, then try again`
     if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
       return `${at} does not answer (${error.message}); check DORMICE_URL and that the host runs`
+    if (UNKNOWN_CA.has(code))
+      return `the certificate of ${at} is from no CA that is known here; name a file with that CA in NODE_EXTRA_CA_CERTS`
+    if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+      return `the certificate of ${at} is for other names than ${url.hostname}; check DORMICE_URL`
+    if (code === 'CERT_HAS_EXPIRED') return `the certificate of ${at} has expired; look at the host’s log`
     if (code.startsWith('HPE_')) return `${at} answers, but not in HTTP; check DORMICE_URL`
     return `no connection to ${at}: ${error.message || code}`
   })()
   return new Problem({ code: 'host_unreachable', status: 503, detail, cause: error })
 }
 
-/** The answer of something that is not Dormice. */
+/** What OpenSSL says of a certificate whose signer is not trusted, and of one that signed itself. */
+const UNKNOWN_CA: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** There is a host, whose domain is another one. */
+export function otherName({ url }: Target): Problem {
+  const detail = `the host at ${url.origin} has another name; set DORMICE_URL to ${url.protocol}//dormice.<its DORMICE_DOMAIN>, with the port`
+  return new Problem({ code: 'not_a_dormice_host', status: 404, detail })
+}
+
+/** The answer of something that is not Dormice, or that is elsewhere. */
 export function strange({ url }: Target, response: IncomingMessage): Problem {
   const status = response.statusCode ?? 0
-  const to = response.headers.location
+  const to = URL.parse(response.headers.location ?? '', url.href)
   const detail =
     status >= 300 && status < 400 && to
-      ? `${url.origin} sends us on to ${to}; set DORMICE_URL to the host’s own address`
+      ? `${url.origin} sends us on to ${to.origin}; set DORMICE_URL to that if it is your host`
       : `${url.origin} answers, but not as a Dormice host does (status ${status}); check DORMICE_URL`
   return new Problem({ code: 'not_a_dormice_host', status: 502, detail })
 }

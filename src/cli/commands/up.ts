@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { examples } from '../examples.ts'
+import { quoted } from '../invocation.ts'
 import { leaveRunningOption, type StopOptions } from '../options.ts'
+import { USUAL_URL } from '../target.ts'
 import { print } from '../terminal.ts'
 
 export function upCommand(): Command {
@@ -31,6 +33,8 @@ async function up({ leaveRunning }: StopOptions): Promise<void> {
       print(`Dormice is up.   ${host.url}  (dashboard and API)`)
       if (first) print(`A first app:     ${host.appUrl('hello')}`)
       print(`Admin token in:  ${host.tokenFile}`)
+      const settings = unusual(host.url, config.data)
+      if (settings.length > 0) print(`For commands:    export ${settings.join(' ')}`)
       print(
         leaveRunning
           ? 'Ctrl-C stops; awake apps go on running.'
@@ -39,6 +43,14 @@ async function up({ leaveRunning }: StopOptions): Promise<void> {
     },
     { leaveRunning },
   )
+}
+
+/** What another terminal has to be told so that commands find this host: settings for its shell. */
+function unusual(url: string, data: string): string[] {
+  return [
+    ...(url === USUAL_URL ? [] : [`DORMICE_URL=${url}`]),
+    ...(process.env['DORMICE_DATA'] ? [`DORMICE_DATA=${quoted(data)}`] : []),
+  ]
 }
 
 /** The first app, so that there is something to look at; false: it failed, and a host is a host all the same. */
