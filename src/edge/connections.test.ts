@@ -88,6 +88,20 @@ test('a connection is closed when nothing came in on it and nothing was answered
   assert.equal(busy.socket.writable, true)
 })
 
+test('a connection that was closed from here and takes no more is given up after as long again', async t => {
+  const { connections, visit } = await served(t, { keepAlive: 100 })
+  const { socket, visitor } = await visit()
+  visitor.pause()
+  socket.write(Buffer.alloc(64 * 1024 * 1024))
+  connections.expire(new Set(), 0)
+  connections.expire(new Set(), 100)
+  connections.expire(new Set(), 110)
+  assert.equal(socket.writableEnded, true)
+  assert.equal(socket.destroyed, false)
+  connections.expire(new Set(), 210)
+  assert.equal(socket.destroyed, true)
+})
+
 test('the time that an answer took does not count as idle', async t => {
   const { connections, visit } = await served(t, { keepAlive: 100 })
   const { socket } = await visit()

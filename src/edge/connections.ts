@@ -48,8 +48,7 @@ export class Connections {
     }
     this.#open.set(socket, { read: BUSY, since: 0 })
     socket.once('close', () => {
-      this.#open.delete(socket)
-      this.#distrusted.delete(socket)
+      this.#closed(socket)
       if (counted !== undefined) this.#crowd.leave(counted)
     })
     return undefined
@@ -59,10 +58,14 @@ export class Connections {
   secure(plain: Socket, secured: Socket): void {
     this.#open.delete(plain)
     this.#open.set(secured, { read: BUSY, since: 0 })
-    secured.once('close', () => {
-      this.#open.delete(secured)
-      this.#distrusted.delete(secured)
-    })
+    secured.once('close', () => this.#closed(secured))
+  }
+
+  #closed(socket: Socket): void {
+    this.#open.delete(socket)
+    this.#distrusted.delete(socket)
+    // Node tells those that stand behind another itself, but not once a request on it was a CONNECT or an upgrade.
+    for (const res of [...(this.#behind.get(socket) ?? [])]) res.destroy()
   }
 
   get size(): number {
@@ -115,11 +118,15 @@ export class Connections {
    */
   expire(busy: ReadonlySet<Duplex>, now: number): void {
     for (const [socket, quiet] of this.#open) {
-      const read = busy.has(socket) ? BUSY : socket.bytesRead
+      const read = busy.has(socket) ? BUSY : socket.writableEnded ? ENDED : socket.bytesRead
       if (read === BUSY || read !== quiet.read) {
         quiet.read = read
         quiet.since = now
-      } else if (now - quiet.since >= this.#keepAlive) socket.destroySoon()
+      } else if (now - quiet.since >= this.#keepAlive) {
+        // Whoever neither reads nor ends their side would otherwise have it for good.
+        if (read === ENDED) socket.destroy()
+        else socket.destroySoon()
+      }
     }
   }
 
@@ -131,6 +138,8 @@ export class Connections {
 
 /** In place of a number of bytes: something was being answered. */
 const BUSY = -1
+/** The same: it was ended from here, whatever still comes in. */
+const ENDED = -2
 
 /** Who is at the other end, for the log. */
 export function addressOf(socket: Duplex): { address: string | undefined } {

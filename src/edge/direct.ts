@@ -64,7 +64,13 @@ export class DirectExchange extends Exchange {
   }
 
   /** A last look at the request before it goes out. */
-  protected prepare(_: ClientRequest): void {}
+  protected prepare(upstream: ClientRequest): void {
+    // Node would close the connection and say nothing.
+    upstream.on('upgrade', (_, instance) => {
+      instance.destroy()
+      this.#failed(new Error('the app changes the protocol, and nobody asked for that'))
+    })
+  }
 
   protected override abandon(): void {
     if (!this.#upstream) return

@@ -245,9 +245,10 @@ test('a 101 that nobody asked for is a 502', async t => {
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
   )
   const { port } = await stage(t, upstream)
-  const visitor = await dial(t, port)
-  visitor.write(get())
-  await visitor.until('HTTP/1.1 502 ')
+  for (const more of [[], ['Expect: 100-continue']]) {
+    const visitor = await dial(t, port)
+    await visitor.write(get('/', ...more)).until('HTTP/1.1 502 ')
+  }
 })
 
 test('an app that does not begin its answer in time is a 504', async t => {

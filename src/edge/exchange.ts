@@ -149,12 +149,13 @@ export abstract class Exchange implements Running {
 
   /** Called every now and then: ends the request when its visitor has left it standing for too long. */
   expire(now: number): void {
-    if (this.settled || this.aborted) return
+    if (this.settled) return
     const { req, res, context } = this
     this.#standstill ??= new Standstill()
     const stalled = this.#standstill.ofVisitor(req, res, context.limits, now)
-    if (stalled === undefined) return
-    this.aborted = 'visitor'
+    // One that was ended early has an answer of the edge's, and that may lie there unread as well.
+    if (stalled === undefined || (this.aborted && stalled === 'body')) return
+    this.aborted ??= 'visitor'
     context.notices.warn('edge_visitor_stalled', { app: this.routed.site.app, at: stalled })
     this.abandon()
     if (stalled === 'answer') res.destroy()

@@ -181,11 +181,11 @@ test('of a flood of early hints a visitor gets some, and then the answer', async
   }
 })
 
-test('a visitor who asks for a tunnel behind a request that is held, and goes, has left', async t => {
+test('a visitor who asks for a tunnel behind requests that are held, and goes, has left', async t => {
   const { port, app } = await stage(t, undefined)
   const visitor = await dial(t, port)
-  visitor.write(`${get()}CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere\r\n\r\n`)
-  await app.until(({ waiting }) => waiting.size === 1)
+  visitor.write(`${get()}${get()}CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere\r\n\r\n`)
+  await app.until(({ waiting }) => waiting.size === 2)
   visitor.socket.resetAndDestroy()
   await app.idle()
 })

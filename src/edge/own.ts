@@ -32,5 +32,7 @@ export class OwnRequest implements Running {
     if (stalled === undefined) return
     notices.warn('edge_visitor_stalled', { app: 'dormice', at: stalled })
     this.#req.socket.destroy()
+    // A stream's socket closes only when its visitor can be told.
+    this.res.destroy()
   }
 }

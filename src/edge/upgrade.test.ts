@@ -323,10 +323,10 @@ for (const [name, request] of [
   })
 }
 
-test('an upgrade pipelined behind an unanswered request closes the connection', async t => {
+test('an upgrade pipelined behind unanswered requests closes the connection', async t => {
   const { port, app } = await stage(t, undefined)
   const visitor = await dial(t, port)
-  visitor.write(get('/first') + UPGRADE)
+  visitor.write(get('/first') + get('/second') + UPGRADE)
   assert.equal(await visitor.end(), '')
   await app.until(({ waiting }) => waiting.size === 0)
 })

@@ -72,6 +72,18 @@ test('a visitor who makes no room for an answer of the edge itself is not waited
   await isLeft(edge)
 })
 
+test('nor is one who makes no room for being told that the app did not answer, and the lease comes back', async t => {
+  const upstream = await httpApp(t, () => {})
+  const limits = { answerTimeout: 20, unreadTimeout: 20 }
+  const { tlsPort, app, records } = await secureStage(t, upstream, { limits })
+  const socket = await stubborn(t, tlsPort)
+  socket.write(Buffer.concat([PREFACE, room(0), headers(1, GET, true)]))
+  socket.resume()
+  await app.until(({ taken }) => taken === 1)
+  await app.idle()
+  assert.equal(records[0]?.status, 504)
+})
+
 test('a connection that takes nothing more is given up', async t => {
   const upstream = await httpApp(t, (_, res) => res.end(Buffer.alloc(50_000_000)))
   const limits = { keepAlive: 20, linger: 20, unreadTimeout: 50 }

@@ -40,7 +40,8 @@ export class StreamResponse extends Writable {
     this.#stream = stream
     this.req = req
     this.socket = req.socket
-    this.socket.waiting = () => this.writableLength
+    // The end is something to be taken as well.
+    this.socket.waiting = () => this.writableLength + (this.#finish ? 1 : 0)
     stream.on('wantTrailers', () => {
       stream.sendTrailers(this.#trailers)
       // Only then the answer's end is on its way.
@@ -50,8 +51,6 @@ export class StreamResponse extends Writable {
       if (this.#finish && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.#finish()
       else this.destroy()
     })
-    // Its close says the same.
-    stream.on('error', ignore)
   }
 
   setHeader(name: string, value: string): this {
@@ -166,5 +165,3 @@ function grouped(headers: readonly (readonly [string, string])[]): OutgoingHttpH
   }
   return out
 }
-
-function ignore(): void {}

@@ -62,6 +62,8 @@ export class Http2Sessions {
       socket.once('close', () => clearTimeout(timer))
     })
     session.on('stream', (stream, headers, _, raw: unknown) => {
+      // Its close says the same, to those that were begun; and where nobody listened it would end the process.
+      stream.on('error', ignore)
       if (stream.destroyed) return
       const req = new StreamRequest(stream, headers, raw as string[], new StreamSocket(stream, socket))
       const res = new StreamResponse(stream, req)
@@ -76,9 +78,9 @@ export class Http2Sessions {
     if (this.#closing) session.close()
   }
 
-  /** The connections themselves. */
-  sockets(): Iterable<TLSSocket> {
-    return this.#open.values()
+  /** The connections whose sessions are not over: they close themselves. */
+  sockets(): TLSSocket[] {
+    return [...this.#open].flatMap(([session, socket]) => (session.destroyed ? [] : [socket]))
   }
 
   /** Takes no more requests: each connection is told so, and closed once those it has are answered. */
