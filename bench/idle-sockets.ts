@@ -18,6 +18,8 @@ export class IdleSockets implements AsyncDisposable {
 
   static async listen(): Promise<IdleSockets> {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false })
+    // Caddy, when it ends, says something to both ends that only one of them may be told.
+    server.on('connection', client => client.on('error', ignore))
     await once(server, 'listening')
     return new IdleSockets(server)
   }
@@ -37,6 +39,7 @@ export class IdleSockets implements AsyncDisposable {
     const opened = Array.from({ length: count }, () =>
       limit(async () => {
         const visitor = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers: { host } })
+        visitor.on('error', ignore)
         this.#visitors.push(visitor)
         await once(visitor, 'open')
       }),
@@ -45,8 +48,10 @@ export class IdleSockets implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const visitor of this.#visitors) visitor.on('error', () => undefined).terminate()
+    for (const visitor of this.#visitors) visitor.terminate()
     for (const client of this.#server.clients) client.terminate()
     await new Promise(resolve => this.#server.close(resolve))
   }
 }
+
+function ignore(): void {}

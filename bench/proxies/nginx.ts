@@ -26,6 +26,8 @@ export function startNginxProxy(nginx: Found, folder: string, upstream: number):
     location / {
       proxy_pass http://app;
       proxy_http_version 1.1;
+      # For WebSockets that say nothing.
+      proxy_read_timeout 1h;
       ${passUpgrade}
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $remote_addr;
