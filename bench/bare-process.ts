@@ -53,7 +53,8 @@ class Relay implements Dispatcher.DispatchHandler {
 
 function forward(req: IncomingMessage, res: ServerResponse): void {
   const { method, url: path = '/', rawHeaders: headers } = req
-  pool.dispatch({ path, method: method as Dispatcher.HttpMethod, headers, body: null }, new Relay(res))
+  const body = method === 'POST' ? req : null
+  pool.dispatch({ path, method: method as Dispatcher.HttpMethod, headers, body }, new Relay(res))
 }
 
 // The settings of the edge's own server that cost or save time.
