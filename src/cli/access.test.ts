@@ -29,7 +29,7 @@ test('access set sends the rules that are named and shows all that there are', a
 deny         10.0.0.7
 users        anna, ben
 rate         20 requests of an address in 1 s, 40 of them at once
-max-body     1048576 bytes
+max-body     1 MiB
 concurrency  4 requests at a time; 100 more wait, for up to 1 min
 `,
   )
@@ -46,8 +46,42 @@ test('a password comes from standard input and is not printed', async () => {
   assert.doesNotMatch(stderr, /correct/)
 })
 
+test('an empty list of networks, which would let everybody in, is wrong usage', async () => {
+  await using host = await fakeHost({})
+  for (const option of ['--allow', '--deny']) {
+    const { code, stderr } = await run(['access', 'set', 'notes', option, ' , '], { host })
+    assert.equal(code, 2)
+    assert.match(stderr, /Accepted: addresses and networks with commas between; `access unset` takes/)
+  }
+  assert.deepEqual(host.asked, [])
+})
+
+test('a user who is not there cannot be taken away: a name that was mistyped is seen', async () => {
+  await using host = await fakeHost({ 'GET /v1/apps/notes': answer(ruled({ auth: ['anna'] })) })
+  const { code, stderr } = await run(['access', 'unset', 'notes', '--user', 'ana'], { host })
+  assert.equal(code, 1)
+  assert.equal(stderr, 'error: notes has no user "ana", but anna; nothing is changed\n')
+  assert.deepEqual(host.asked, ['GET /v1/apps/notes'])
+})
+
+test('rules about waiting are shown also where nobody has to wait', async () => {
+  const queued = ruled({ queue: 0, queueTimeout: 5_000, maxBody: 1_500 })
+  await using host = await fakeHost({ 'GET /v1/apps/notes': answer(queued) })
+  const { stdout } = await run(['access', 'show', 'notes'], { host })
+  assert.equal(
+    stdout,
+    `max-body       1500 bytes
+queue          0, once concurrency is set
+queue-timeout  5 s, once concurrency is set
+`,
+  )
+})
+
 test('access unset takes back rules, and single users', async () => {
-  await using host = await fakeHost({ 'PATCH /v1/apps/notes': answer(none) })
+  await using host = await fakeHost({
+    'GET /v1/apps/notes': answer(ruled(all)),
+    'PATCH /v1/apps/notes': answer(none),
+  })
   const { stdout, stderr } = await run(
     ['access', 'unset', 'notes', 'rate', 'max-body', '--user', 'anna,ben'],
     {

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { AccessShape, AppShape } from '../../api/shapes.ts'
+import { Problem } from '../../problem.ts'
 import { accessRows } from '../access-rows.ts'
 import { ask, readInput } from '../ask.ts'
 import { appPath, Client } from '../client.ts'
@@ -35,8 +36,8 @@ export function accessCommand(): Command {
     .summary('set rules')
     .description('Set rules; those that are not named stay. A list takes the place of the one before.')
     .argument('<app>', 'the app’s name')
-    .option('--allow <networks>', 'only these may come: addresses and networks with commas between', listed)
-    .option('--deny <networks>', 'these may not come, whatever is allowed', listed)
+    .option('--allow <networks>', 'only these may come: addresses and networks with commas between', networks)
+    .option('--deny <networks>', 'these may not come, whatever is allowed', networks)
     .option('--user <name>', 'ask for a password, and set this user’s: typed, or from standard input')
     .option('--rate <rate>', 'requests that one address may send, e.g. 20/s or 600/m')
     .option('--max-body <size>', 'how large a request’s body may be, e.g. 1m')
@@ -114,6 +115,7 @@ async function unset(
   if (names.length === 0 && !user)
     throw new UsageError(`no rule is named; accepted: ${Object.keys(RULES).join(', ')}, or --user <name>`)
   const rules: Record<string, unknown> = {}
+  if (user) await known(app, user)
   if (user) rules['auth'] = Object.fromEntries(user.map(name => [name, null]))
   for (const name of names) {
     const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined
@@ -121,6 +123,19 @@ async function unset(
     rules[rule] = null
   }
   await change(app, rules, { json })
+}
+
+/** A user whose name was mistyped would go on coming in. @throws {Problem} the app has none of that name */
+async function known(app: string, users: readonly string[]): Promise<void> {
+  const { name, settings } = await new Client().get<AppShape>(appPath(app))
+  const there = settings.access?.auth ?? []
+  const missing = users.find(user => !there.includes(user))
+  if (missing === undefined) return
+  throw new Problem({
+    code: 'unknown_user',
+    status: 404,
+    detail: `${name} has no user "${missing}", but ${there.join(', ') || 'none at all'}; nothing is changed`,
+  })
 }
 
 async function show(app: string, { json }: Json): Promise<void> {
@@ -155,6 +170,15 @@ async function readPassword(user: string): Promise<string> {
 
 function listed(text: string): string[] {
   return text.split(',').flatMap(part => part.trim() || [])
+}
+
+/** An empty list would let everybody in, as a variable of a script does that is not set. */
+function networks(text: string): string[] {
+  const list = listed(text)
+  if (list.length > 0) return list
+  throw new InvalidArgumentError(
+    'Accepted: addresses and networks with commas between; `access unset` takes the rule back.',
+  )
 }
 
 function whole(text: string): number {
