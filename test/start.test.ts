@@ -49,6 +49,22 @@ test('an address that is taken ends the start with one line that names it', asyn
   }
 })
 
+test('a host whose log nobody reads any more goes on, and ends in order', async () => {
+  await using host = await TestHost.start()
+  const said = host.log.length
+  host.stopReading()
+  // Each is a line of log.
+  for (const [app, path, status] of [
+    ['no body', '/', 400],
+    ['nobody', `/${'x'.repeat(10_000)}`, 414],
+  ] as const) {
+    assert.equal((await host.visit(app, path)).status, status)
+  }
+  assert.equal((await host.visit('dormice', '/healthz')).status, 200)
+  assert.equal(host.log.length, said)
+  assert.equal(await host.kill('SIGTERM'), 0)
+})
+
 test('a wrong setting ends the start with one line, and nothing is made', async () => {
   const data = join(packageRoot, 'data-that-is-never-made')
   const { status, errors } = serve({ DORMICE_DATA: data, DORMICE_MEMORY: '7 apples' })

@@ -5,6 +5,7 @@ import { caBundlePath } from '../setup/images/machine-ca.ts'
 import type { RuntimeImages } from '../setup/images/runtime-images.ts'
 import { interruptible } from './interrupt.ts'
 import type { StopOptions } from './options.ts'
+import { outliveReaders } from './readers.ts'
 import { dataFolders } from './target.ts'
 import { remark } from './terminal.ts'
 import { Interrupted } from './usage-error.ts'
@@ -27,6 +28,7 @@ export async function runHost(
   ready: (host: Host) => Promise<void>,
   { leaveRunning }: StopOptions,
 ): Promise<void> {
+  outliveReaders()
   await interruptible(async signal => {
     const stopped = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
     await using host = await startHost({ config, runtimes, caBundle: caBundlePath(), log, leaveRunning })

@@ -7,15 +7,12 @@ import { join } from 'node:path'
 // what lies in a shared /tmp could be put there by others. Where it cannot be written, nothing is kept.
 enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'dormice'))
 const { createProgram } = await import('./program.ts')
+const { endWithReader } = await import('./readers.ts')
 const { report } = await import('./report.ts')
 
 const args = process.argv.slice(2)
 
-// `dormice logs notes | head` is no failure of ours.
-process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(process.exitCode ?? 0)
-  process.exit(report(error, { json: false }))
-})
+endWithReader()
 
 try {
   const program = await createProgram(args)

@@ -88,13 +88,19 @@ export class TestHost implements AsyncDisposable {
     this.port = await listening.promise
   }
 
-  /** Ends the process and waits until it is gone. */
-  async kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  /** Ends the process and waits until it is gone; its exit code, null when a signal ended it. */
+  async kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
     const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
     const exit = once(child, 'exit')
     child.kill(signal)
-    await exit
+    const [code] = await exit
+    return code
+  }
+
+  /** From here on nobody reads what the process writes. */
+  stopReading(): void {
+    this.#child?.stderr?.destroy()
   }
 
   get pid(): number {
