@@ -28,7 +28,7 @@ export const SCRIPT = `(() => {
       const t = elapsed / expected
       // Slower and slower, and never quite there: what is expected is not known.
       const share = t < 1 ? 0.9 * t : 1 - 0.1 / t
-      const of = expected ? ' of about ' + seconds(expected) : ''
+      const of = t < 1 ? ' of about ' + seconds(expected) : ''
       show((words[state] || 'Starting') + ' · ' + seconds(elapsed) + of, share || 0)
     },
     ready() {
