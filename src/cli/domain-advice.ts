@@ -18,10 +18,14 @@ export function headline({ domain, app, state, pointsHere, url }: DomainShape): 
   return pointsHere === false ? verified : `${verified}  ${url}`
 }
 
-/** What to do in DNS for a domain, and what was found instead; no lines when all is done. */
-export function explain(domain: DomainShape): string[] {
+/**
+ * What to do in DNS for a domain, and what was found instead; no lines when all is done.
+ *
+ * @param twin whether also for the name with or without www where hardly anybody types it
+ */
+export function explain(domain: DomainShape, twin: boolean): string[] {
   const isDone = domain.state === 'verified' && domain.pointsHere !== false
-  return [...(isDone ? [] : instructions(domain)), ...twinLines(domain, isDone)]
+  return [...(isDone ? [] : instructions(domain)), ...twinLines(domain, isDone, twin)]
 }
 
 function instructions({ domain, state, target, apex, records, checks, file }: DomainShape): string[] {
@@ -61,11 +65,11 @@ function instructions({ domain, state, target, apex, records, checks, file }: Do
 }
 
 /** The name with or without www: worth a word where people type both, or where it works. */
-function twinLines({ domain, apex, redirectFrom }: DomainShape, isDone: boolean): string[] {
+function twinLines({ domain, apex, redirectFrom }: DomainShape, isDone: boolean, isAsked: boolean): string[] {
   if (!redirectFrom) return []
   if (redirectFrom.state === 'verified')
     return ['', `Visitors of ${redirectFrom.domain} are sent on to ${domain}.`]
-  if (!apex && !domain.startsWith('www.')) return []
+  if (!isAsked && !apex && !domain.startsWith('www.')) return []
   const visitors = redirectFrom.records.filter(({ purpose }) => purpose !== 'owner')
   const lead = `For visitors of ${redirectFrom.domain} to be sent on to ${domain}, make ${these(visitors)}${isDone ? '' : ' too'}:`
   return ['', lead, '', ...rows(visitors)]

@@ -114,6 +114,28 @@ test('domains check finds the app, and its exit code says whether the domain is 
   assert.match(stderr, /dormice domains ls site\n$/)
 })
 
+test('domains check of the name beside a domain says what it takes for that one', async () => {
+  const { state, proof, checkedAt, pointsHere, checks, records } = domain('www.cafe.test')
+  const redirectFrom = { domain: 'www.cafe.test', state, proof, checkedAt, pointsHere, checks, records }
+  const cafe = domain('cafe.test', { ...verified, redirectFrom })
+  await using host = await fakeHost({
+    'GET /v1/domains': answer({ domains: [cafe] }),
+    'POST /v1/apps/notes/domains/cafe.test/check': answer(cafe),
+  })
+  const { code, stdout } = await run(['domains', 'check', 'www.cafe.test'], { host })
+  assert.equal(code, 1)
+  assert.match(
+    stdout,
+    /^cafe\.test is notes’s, verified .*\n\nFor visitors of www\.cafe\.test to be sent on to cafe\.test/,
+  )
+  const removed = await run(['domains', 'rm', 'www.cafe.test'], { host })
+  assert.equal(removed.code, 1)
+  assert.match(
+    removed.stderr,
+    /www\.cafe\.test was not added: it goes with cafe\.test; `dormice domains rm cafe\.test`/,
+  )
+})
+
 test('a verified domain whose visitors go elsewhere is told so', async () => {
   const moved = domain('cafe.test', { ...verified, pointsHere: false })
   await using host = await fakeHost({ 'POST /v1/apps/notes/domains/cafe.test/check': answer(moved) })

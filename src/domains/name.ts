@@ -20,12 +20,18 @@ export function parseDomain(text: string, own: string): string {
   if (isIP(wanted.replace(/^\[|\]$/g, ''))) throw invalid(text, 'it is an address of a machine, not a name')
   if (wanted.includes('*')) throw invalid(text, 'a wildcard cannot be; add each name')
   // domainToASCII would take what stands before these for the name.
-  const name = /[/\\?#%@:\s]/.test(wanted) ? '' : domainToASCII(wanted).replace(/\.$/, '')
+  const beside = /[/\\?#%@:\s]/.exec(wanted)?.[0]
+  if (beside !== undefined)
+    throw invalid(text, `a name has no "${beside}"; give it without port, path or user`)
+  const name = domainToASCII(wanted).replace(/\.$/, '')
   if (name.length > longest) throw invalid(text, `it is longer than ${longest} bytes`)
   const labels = name.split('.')
   if (labels.length < 2) throw invalid(text, 'it is not a whole name')
   if (isIP(name) || !labels.every(part => label.test(part)) || !/[a-z]/.test(labels.at(-1) ?? '')) {
-    throw invalid(text, 'it is not a name of a site')
+    throw invalid(
+      text,
+      'between its dots stand 1 to 63 letters, digits or hyphens, of which none is first or last',
+    )
   }
   if (isBelow(name, 'localhost')) throw invalid(text, 'localhost is this machine’s own')
   if (isBelow(name, own))

@@ -81,10 +81,12 @@ async function add(domain: string, app: string, { json }: Json): Promise<void> {
 
 async function check(domain: string, app: string | undefined, { json }: Json): Promise<void> {
   const client = new Client()
-  const owner = app ?? (await appOf(client, domain))
-  const found = await client.call<DomainShape>(appPath(owner, 'domains', domain, 'check'), { method: 'POST' })
-  if (found.state === 'pending') process.exitCode = 1
-  show(found, json)
+  // Of a name that is sent on, the one that it is sent to is looked at, and both with it.
+  const { domain: name, app: owner } = app === undefined ? await find(client, domain) : { domain, app }
+  const found = await client.call<DomainShape>(appPath(owner, 'domains', name, 'check'), { method: 'POST' })
+  const asked = found.redirectFrom?.domain === domain ? found.redirectFrom : found
+  if (asked.state === 'pending') process.exitCode = 1
+  show(found, json, asked !== found)
 }
 
 async function list(app: string | undefined, { json }: Json): Promise<void> {
@@ -125,25 +127,39 @@ async function remove(domain: string, app: string | undefined, { json }: Json): 
   remark('Remove its DNS records as well, so that nobody else can claim it here.')
 }
 
-/** @throws {Problem} no app has it */
-async function appOf(client: Client, domain: string): Promise<string> {
+/** The domain of that name, or that visitors of that name are sent on to. @throws {Problem} no app has it */
+async function find(client: Client, name: string): Promise<DomainShape> {
   const { domains } = await client.get<{ domains: DomainShape[] }>('/v1/domains')
-  const found = domains.find(one => one.domain === domain)
-  if (found) return found.app
+  const found =
+    domains.find(({ domain }) => domain === name) ??
+    domains.find(({ redirectFrom }) => redirectFrom?.domain === name)
+  if (found) return found
   throw new Problem({
     code: 'unknown_domain',
     status: 404,
-    detail: `no app has the domain ${domain}; \`${invocation('domains', 'ls')}\` lists those that there are`,
+    detail: `no app has the domain ${name}; \`${invocation('domains', 'ls')}\` lists those that there are`,
   })
 }
 
-function show(domain: DomainShape, json = false): void {
+/** @throws {Problem} no app has it, or only as the name beside another */
+async function appOf(client: Client, name: string): Promise<string> {
+  const { domain, app } = await find(client, name)
+  if (domain === name) return app
+  throw new Problem({
+    code: 'unknown_domain',
+    status: 404,
+    detail: `${name} was not added: it goes with ${domain}; \`${invocation('domains', 'rm', domain)}\` takes away both`,
+  })
+}
+
+/** @param twin the name with or without www was asked for */
+function show(domain: DomainShape, json = false, twin = false): void {
   if (json) {
     printJson(domain)
     return
   }
   print(headline(domain))
-  for (const line of explain(domain)) print(line)
+  for (const line of explain(domain, twin)) print(line)
   remark(
     domain.state === 'verified'
       ? `\nAll of its app: ${invocation('domains', 'ls', domain.app)}`
