@@ -205,3 +205,36 @@ test('an order that a shutdown breaks off does not count against its name', asyn
   await closed
   assert.deepEqual(certificates.status().failures, [])
 })
+
+test('a name that fails for long is not held back for longer because the clock was set back', async t => {
+  const world = new World(t)
+  world.refusal = 'no'
+  const certificates = await world.start()
+  for (let times = 1; times <= 3; times++) {
+    await certificates.find('app.test')
+    world.now += 30 * DAY
+  }
+  await certificates.find('app.test')
+  world.now -= 60 * DAY
+  await certificates.find('app.test')
+  assert.equal(world.asked.length, 5)
+})
+
+test('a certificate that is over as it is issued is served, told, and not ordered with every visit', async t => {
+  const world = new World(t)
+  world.lifetime = 0
+  const certificates = await world.start()
+  assert.ok(await certificates.find('app.test'))
+  assert.ok(await certificates.find('app.test'))
+  await certificates.look()
+  assert.equal(world.asked.length, 1)
+  assert.match(certificates.status().failures[0]?.detail ?? '', /is the clock of this machine right/)
+})
+
+test('a certificate that cannot be written is served all the same', async t => {
+  const world = new World(t)
+  const certificates = await world.start()
+  writeFileSync(join(world.folder, 'certificates'), 'in its place')
+  assert.ok(await certificates.find('app.test'))
+  assert.equal(certificates.status().failures.length, 1)
+})

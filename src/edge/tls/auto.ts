@@ -30,6 +30,8 @@ const QUEUE = 200
 /** How often it is looked which certificates are to be renewed, ms. */
 const LOOK_INTERVAL = 10 * 60_000
 
+const OLD = 'the certificate issued is to be renewed already; is the clock of this machine right?'
+
 /**
  * Certificates from a CA, obtained when a host is first visited and renewed in the background after two thirds of
  * their lifetime. One that could not be renewed goes on being served.
@@ -68,7 +70,7 @@ export class AutoCertificates implements CertificateSource {
     const kept = this.#issued.get(host)
     if (kept && this.#now() < kept.notAfter) return kept
     if (!this.#options.serves(host)) return kept
-    return this.#order(host).then(fresh => fresh ?? kept)
+    return this.#order(host).then(fresh => fresh ?? this.#issued.get(host))
   }
 
   challenge(token: string): string | undefined {
@@ -123,6 +125,8 @@ export class AutoCertificates implements CertificateSource {
       const certificate = readCertificate(chain, key)
       if (!certificate.names.includes(name)) throw new Error('the certificate issued is for another name')
       await this.#issued.put(name, certificate)
+      // It would be renewed at once, and again: more often than a CA puts up with.
+      if (this.#now() >= renewalTime(certificate)) throw new Error(OLD)
       this.#failures.succeeded(name)
       log.info('certificate_issued', { name, notAfter: new Date(certificate.notAfter).toISOString() })
       return certificate

@@ -36,8 +36,10 @@ export class Failures {
   /** Whether a name must wait before it is tried again. */
   holdsBack(name: string): boolean {
     const failure = this.#byName.get(name)
+    if (failure === undefined) return false
+    const left = failure.retryAt - this.#now()
     // A clock that was set back must not hold a name for longer than the pause was to be.
-    return failure !== undefined && failure.retryAt - this.#now() > 0 && this.#now() >= failure.since
+    return left > 0 && left <= pauseAfter(failure.count)
   }
 
   failed(name: string, detail: string): Failure {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { hostName } from '../host.ts'
 import type { Answer } from '../pages.ts'
 import type { Proxies } from '../proxies.ts'
 import type { Route } from '../router.ts'
@@ -19,19 +20,23 @@ export type PlainOptions = {
  * is here are sent there.
  */
 export function redirecting(route: (req: IncomingMessage) => Route, options: PlainOptions) {
+  const { source } = options
   return (req: IncomingMessage): Route => {
     const found = route(req)
     if (found.to === 'edge' || 'encrypted' in req.socket) return found
     const path = found.to === 'app' ? found.routed.path : found.path
     if (path.startsWith(CHALLENGES)) {
-      const text = options.source.challenge(path.slice(CHALLENGES.length))
+      const text = source.challenge(path.slice(CHALLENGES.length))
       // Others may be an app's own.
       return text === undefined ? found : { to: 'edge', answer: { status: 200, text, exact: true } }
     }
     // For a container's health check, a load balancer's: they know an address, and judge no certificates.
     if (found.to === 'control' && path === '/healthz') return found
     if (options.proxies?.has(req.socket.remoteAddress ?? '')) return found
-    return { to: 'edge', answer: moved(req.headers.host ?? '', options.port(), path) }
+    const host = req.headers.host ?? ''
+    // Where certificates are given and this host has none, its visitors would be sent to a handshake that fails.
+    if (source.mode === 'files' && source.find(hostName(host)) === undefined) return found
+    return { to: 'edge', answer: moved(host, options.port(), path) }
   }
 }
 

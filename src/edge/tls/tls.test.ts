@@ -80,6 +80,15 @@ test('the control API is sent to HTTPS too, and a host that is not here is not',
   await wire.write('GET / HTTP/1.1\r\nHost: other.localhost\r\n\r\n').until('HTTP/1.1 404')
 })
 
+test('where certificates are given, a host that has none is served without', async t => {
+  const upstream = await httpApp(t, (_, res) => res.end('hello'))
+  const { port, certificates } = await secureStage(t, upstream)
+  certificates.byName.delete('app.localhost')
+  const wire = await dial(t, port)
+  await wire.write(get()).until('hello')
+  await wire.write('GET / HTTP/1.1\r\nHost: Dormice.localhost:80\r\n\r\n').until('HTTP/1.1 308')
+})
+
 test('whether the host is healthy can be asked without TLS', async t => {
   const { port } = await secureStage(t, undefined)
   const wire = await dial(t, port)
