@@ -77,6 +77,21 @@ test('wake, sleep and restart say what happened and how long it took', async () 
   assert.deepEqual(JSON.parse(stdout), app('notes'))
 })
 
+test('a move of an app that somebody has moved on since says both', async () => {
+  await using host = await fakeHost({
+    'POST /v1/apps/notes/sleep': answer(app('notes', { state: 'waking' })),
+    'POST /v1/apps/notes/wake': answer(app('notes', { state: 'falling-asleep' })),
+  })
+  assert.match(
+    (await run(['sleep', 'notes'], { host })).stdout,
+    /^notes was put to sleep, and by now is waking /,
+  )
+  assert.match(
+    (await run(['wake', 'notes'], { host })).stdout,
+    /^notes was woken, and by now is falling-asleep /,
+  )
+})
+
 test('an app’s name is one part of the path, whatever is in it', async () => {
   await using host = await fakeHost({})
   const { code } = await run(['wake', '../apps/x?y'], { host })

@@ -7,8 +7,17 @@ import { type Json, jsonOption } from './options.ts'
 import { showState } from './states.ts'
 import { print, printJson } from './terminal.ts'
 
+/** What was done to an app that somebody, a visitor for one, has moved on since: the states that tell so. */
+const SINCE: Readonly<Record<Verb, { states: readonly AppShape['state'][]; done: string }>> = {
+  wake: { states: ['falling-asleep', 'asleep'], done: 'was woken' },
+  sleep: { states: ['waking', 'awake'], done: 'was put to sleep' },
+  restart: { states: ['falling-asleep', 'asleep'], done: 'was restarted' },
+}
+
+type Verb = 'wake' | 'sleep' | 'restart'
+
 /** A command that moves an app's instance and says what it is doing then, and how long that took. */
-export function moveCommand(verb: 'wake' | 'sleep' | 'restart', description: string): Command {
+export function moveCommand(verb: Verb, description: string): Command {
   return new Command(verb)
     .description(description)
     .argument('<app>', 'the app’s name')
@@ -19,8 +28,10 @@ export function moveCommand(verb: 'wake' | 'sleep' | 'restart', description: str
       const moved = await new Client().call<AppShape>(appPath(app, verb), { method: 'POST' })
       if (json) return printJson(moved)
       const took = formatElapsed(performance.now() - started)
-      const what = verb === 'restart' ? 'restarted, ' : ''
+      const { states, done } = SINCE[verb]
+      const since = states.includes(moved.state) ? `${done}, and by now ` : ''
+      const what = verb === 'restart' && !since ? 'restarted, ' : ''
       const where = moved.state === 'awake' ? `  ${moved.url}` : ''
-      print(`${moved.name} is ${what}${showState(moved.state)} (${took})${where}`)
+      print(`${moved.name} ${since}is ${what}${showState(moved.state)} (${took})${where}`)
     })
 }
