@@ -177,11 +177,17 @@ async function buildHost({
   })
   // An engine that is down, or an app that is slow to answer, does not keep the others from being served.
   await Promise.race([apps.settled, sleep(startPatience, undefined, { signal: stopping.signal })])
-  ports.http = await listen('DORMICE_LISTEN', config.listen, address => edge.listen(address))
-  if (config.tls) {
-    ports.https = await listen('DORMICE_TLS_LISTEN', config.tls.listen, address => edge.listenTls(address))
-    certificates?.start(`dormice.${config.domain}`)
+  try {
+    ports.http = await listen('DORMICE_LISTEN', config.listen, address => edge.listen(address))
+    if (config.tls) {
+      ports.https = await listen('DORMICE_TLS_LISTEN', config.tls.listen, address => edge.listenTls(address))
+    }
+  } catch (error) {
+    // The one address that it has would keep the process.
+    await edge.close({ drain: 0 })
+    throw error
   }
+  certificates?.start(`dormice.${config.domain}`)
   stack.use(upkeep)
   upkeep.start()
   stack.use(accessLog)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { selfSigned } from '../src/edge/tls/self-signed.ts'
 import { packageRoot } from '../src/paths.ts'
 import { TestHost } from './support/host.ts'
 
@@ -40,10 +41,19 @@ test('an address that is taken ends the start with one line that names it', asyn
   try {
     await new Promise(resolve => taken.once('listening', resolve))
     const { port } = taken.address() as { port: number }
-    const { status, errors } = serve({ DORMICE_DATA: host.data, DORMICE_LISTEN: `127.0.0.1:${port}` })
-    assert.equal(status, 1)
-    assert.equal(errors.length, 1)
-    assert.match(errors[0]!, new RegExp(`DORMICE_LISTEN="127.0.0.1:${port}" cannot be used`))
+    const { chain, key } = selfSigned({ names: ['dormice.localhost'] })
+    writeFileSync(join(host.data, 'all.crt'), chain)
+    writeFileSync(join(host.data, 'all.key'), key)
+    const tls = { DORMICE_TLS: 'files', DORMICE_TLS_FILES: host.data, DORMICE_LISTEN: '127.0.0.1:0' }
+    for (const [variable, more] of [
+      ['DORMICE_LISTEN', {}],
+      ['DORMICE_TLS_LISTEN', tls],
+    ] as const) {
+      const { status, errors } = serve({ DORMICE_DATA: host.data, ...more, [variable]: `127.0.0.1:${port}` })
+      assert.equal(status, 1)
+      assert.equal(errors.length, 1)
+      assert.match(errors[0]!, new RegExp(`${variable}="127.0.0.1:${port}" cannot be used`))
+    }
   } finally {
     taken.close()
   }
