@@ -5,7 +5,7 @@ import { expectsContinue, hasBody } from './body.ts'
 import { Exchange } from './exchange.ts'
 import { answerTimeout, isCodingKnown, unknownCoding, upstreamProblem } from './failures.ts'
 import { requestTrailers, responseHeaders, trailerPairs } from './headers.ts'
-import { relayInformation, writeHead } from './relay.ts'
+import { mayInform, relayInformation, writeHead } from './relay.ts'
 
 /**
  * A request over a connection of its own, for the few that undici cannot say: with `Expect: 100-continue`, where the
@@ -15,8 +15,6 @@ export class DirectExchange extends Exchange {
   #upstream: ClientRequest | undefined
   #connected = false
   #answered = false
-  /** The visitor was told to send the body. */
-  #asked = false
   #received = 0
 
   /** Headers that only this connection is about. */
@@ -52,10 +50,7 @@ export class DirectExchange extends Exchange {
     this.#upstream = upstream
     upstream.on('information', ({ statusCode, rawHeaders }) => {
       if (statusCode !== 100) relayInformation(req, this.res, statusCode, rawHeaders)
-      else if (expectsContinue(req) && !this.#answered && !this.#asked) {
-        this.#asked = true
-        this.res.writeContinue()
-      }
+      else if (expectsContinue(req) && !this.#answered && mayInform(req, this.res)) this.res.writeContinue()
     })
     upstream.on('response', answer => this.#relay(upstream, answer))
     upstream.on('error', error => this.#failed(error))

@@ -18,20 +18,27 @@ export function writeHead(
 
 const PLAIN = { mayTrail: false, maySize: false, wake: undefined, close: false }
 
-/** Of one request; nothing holds them back where the visitor reads none of them, so the rest are left out. */
-const MOST = 100
+/** Informational answers to one request: far more than any app has a use for. */
+const MOST = 1_000
 const passedOn = new WeakMap<ServerResponse, number>()
 
-/** Passes on an informational answer (1xx), e.g. 103 Early Hints, to a visitor who can take it. */
+/**
+ * Whether one more informational answer (1xx) is passed on; counts it. Nothing holds an app back that sends them to a
+ * visitor who reads none, so there is an end to them.
+ */
+export function mayInform(req: IncomingMessage, res: ServerResponse): boolean {
+  if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return false
+  const count = passedOn.get(res) ?? 0
+  if (count < MOST) passedOn.set(res, count + 1)
+  return count < MOST
+}
+
+/** Passes on an informational answer, e.g. 103 Early Hints, to a visitor who can take it. */
 export function relayInformation(
   req: IncomingMessage,
   res: ServerResponse,
   status: number,
   raw: readonly (Buffer | string)[],
 ): void {
-  if (req.httpVersionMinor === 0 || res.headersSent || res.destroyed) return
-  const count = passedOn.get(res) ?? 0
-  if (count >= MOST) return
-  passedOn.set(res, count + 1)
-  res.writeInformation(status, responseHeaders(raw, PLAIN))
+  if (mayInform(req, res)) res.writeInformation(status, responseHeaders(raw, PLAIN))
 }
