@@ -60,7 +60,7 @@ test('a user who is not there cannot be taken away: a name that was mistyped is 
   await using host = await fakeHost({ 'GET /v1/apps/notes': answer(ruled({ auth: ['anna'] })) })
   const { code, stderr } = await run(['access', 'unset', 'notes', '--user', 'ana'], { host })
   assert.equal(code, 1)
-  assert.equal(stderr, 'error: notes has no user "ana", but anna; nothing is changed\n')
+  assert.equal(stderr, 'error: notes has no user "ana"; there is anna, and nothing is changed\n')
   assert.deepEqual(host.asked, ['GET /v1/apps/notes'])
 })
 

@@ -134,7 +134,7 @@ async function known(app: string, users: readonly string[]): Promise<void> {
   throw new Problem({
     code: 'unknown_user',
     status: 404,
-    detail: `${name} has no user "${missing}", but ${there.join(', ') || 'none at all'}; nothing is changed`,
+    detail: `${name} has no user "${missing}"; there is ${there.join(', ') || 'none'}, and nothing is changed`,
   })
 }
 
