@@ -6,10 +6,10 @@ import { TestHost } from './support/host.ts'
 
 const docker = new Docker()
 
-/** An app that listens half a second after it started. */
+/** An app that listens long after it started: it can be removed before, also on a busy machine. */
 const slow = (says: string) => `
 const { createServer } = require('node:http')
-setTimeout(() => createServer((_, answer) => answer.end('${says}')).listen(process.env.PORT), 500)
+setTimeout(() => createServer((_, answer) => answer.end('${says}')).listen(process.env.PORT), 3000)
 `
 
 describe('an app whose container somebody removes (docker rm -f)', () => {

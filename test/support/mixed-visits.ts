@@ -53,7 +53,7 @@ server.on('upgrade', (req, socket) => {
   socket.pipe(socket)
 })
 server.listen(process.env.PORT)
-process.on('SIGTERM', () => process.exit(0))
+process.on('SIGTERM', () => server.close(() => process.exit(0)))
 `
 
 /** Sends requests of each kind to an app and checks each answer to its last byte. */
