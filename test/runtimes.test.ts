@@ -126,9 +126,9 @@ test('node: a function in TypeScript is served', async t => {
     const response = await get('/broken')
     assert.equal(response.status, 500)
     assert.doesNotMatch(await response.text(), /told only/)
-    assert.match(await app.logs(), /Error: told only to the log\n\s+at /)
+    await app.logged(/Error: told only to the log\n\s+at /)
     assert.equal((await get('/nothing')).status, 500)
-    assert.match(await app.logs(), /fetch must return a Response, it returned a string/)
+    await app.logged(/fetch must return a Response, it returned a string/)
   })
 
   await t.test('an answer whose source breaks is cut off, not ended', async () => {
@@ -205,7 +205,7 @@ test('node: the start script gets SIGTERM itself, and programs of dependencies a
   assert.equal(await text(app.url), 'moss')
   await app.container.stop({ t: 10 })
   assert.equal((await app.container.inspect()).State.ExitCode, 7)
-  assert.match(await app.logs(), /asked to end/)
+  await app.logged(/asked to end/)
 })
 
 test('node: a build script runs, and what it makes is served', async () => {
@@ -246,7 +246,7 @@ def app(environ, start_response):
   )
   const response = await fetch(`${app.url}/broken`)
   assert.equal(response.status, 500)
-  assert.match(await app.logs(), /ValueError: told only to the log/)
+  await app.logged(/ValueError: told only to the log/)
   assert.deepEqual(await app.written(), [])
 
   const slow = await fetch(`${app.url}/slow`)
@@ -300,7 +300,7 @@ if __name__ == "__main__":
     'words.py': 'HELLO = "hello"\n',
   })
   assert.equal(await text(app.url), '__main__ 1 hello')
-  assert.match(await app.logs(), /it listens/)
+  await app.logged(/it listens/)
   assert.deepEqual(await app.written(), [])
   t.diagnostic(`python script: ${app.startedIn.toFixed(0)} ms from start to listening`)
 })
@@ -435,7 +435,7 @@ test('static: a folder is served as browsers want it', async t => {
 
   await t.test('nothing tells the server’s version, and requests are in the log', async () => {
     assert.equal((await get('/')).headers.get('server'), 'nginx')
-    assert.match(await app.logs(), /GET \/blog\/ 200/)
+    await app.logged(/GET \/blog\/ 200/)
   })
 
   await t.test('serving writes nothing to the disk', async () => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
@@ -22,8 +23,8 @@ export type RuntimeApp = {
   /** Milliseconds from the engine's start call to the first accepted connection. */
   startedIn: number
   container: Docker.Container
-  /** What it wrote to stdout and stderr so far. */
-  logs(): Promise<string>
+  /** Resolves once what it wrote to stdout and stderr matches: the engine has lines a moment after they were written. Waits for at most 10 s. */
+  logged(pattern: RegExp): Promise<void>
   /** Paths that its disk has and its image has not. */
   written(): Promise<string[]>
 }
@@ -56,7 +57,7 @@ export class RuntimeApps {
       container,
       startedIn,
       url: `http://${host}:${PORT}`,
-      logs: () => logOf(container),
+      logged: pattern => untilLogged(container, pattern),
       written: async () => {
         // The engine says `null` for none, of which dockerode makes something that is no list either.
         const changes: unknown = await container.changes()
@@ -106,6 +107,16 @@ export class RuntimeApps {
     this.#made.push(container)
     return container
   }
+}
+
+async function untilLogged(container: Docker.Container, pattern: RegExp): Promise<void> {
+  const deadline = performance.now() + 10_000
+  let log = await logOf(container)
+  while (!pattern.test(log) && performance.now() < deadline) {
+    await delay(20)
+    log = await logOf(container)
+  }
+  assert.match(log, pattern)
 }
 
 /** The log without the engine's frame heads (stream, three zeros, length). */
