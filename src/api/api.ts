@@ -52,5 +52,7 @@ export function createApi(services: Services): RequestListener {
   }
   api.route('/', dashboard())
   api.doc31('/v1/openapi.json', { openapi: '3.1.0', info: { title: 'Dormice', version } })
-  return getRequestListener(api.fetch, { overrideGlobalObjects: false })
+  // What is left of a body that was answered early is the edge's to take in: the adapter would break the connection
+  // off after half a second, and a slow upload would be reset before it could read why it was refused.
+  return getRequestListener(api.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false })
 }

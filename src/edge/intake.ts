@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { expectsContinue, hasBody, takeRest } from './body.ts'
+import { expectsContinue, hasBody } from './body.ts'
 import { addressOf, type Connections } from './connections.ts'
 import type { EdgeContext } from './context.ts'
 import { DirectExchange } from './direct.ts'
@@ -138,15 +138,12 @@ export class Intake {
     { answer, distrust = false }: Extract<Route, { to: 'edge' }>,
   ): void {
     const context = this.#context
-    const { log, notices, limits, draining } = context
+    const { log, notices, draining } = context
     if (distrust) {
       this.#connections.distrust(req.socket)
       notices.warn('edge_request_refused', { status: answer.status }, addressOf(req.socket))
     }
     log.unrouted?.(answer.code ?? 'answered')
     new OwnRequest(context, req, res).start(() => sendAnswer(req, res, answer, draining || distrust))
-    res.once('close', () => {
-      if (!req.complete) takeRest(req, limits.linger)
-    })
   }
 }

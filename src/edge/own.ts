@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { takeRest } from './body.ts'
 import type { EdgeContext } from './context.ts'
 import type { Running } from './roster.ts'
 import { Standstill } from './standstill.ts'
@@ -18,9 +19,12 @@ export class OwnRequest implements Running {
   }
 
   start(answer: RequestListener): void {
-    const { running, draining } = this.#context
+    const { running, draining, limits } = this.#context
     running.add(this)
-    this.res.on('close', () => this.#context.ended(this))
+    this.res.on('close', () => {
+      this.#context.ended(this)
+      if (!this.#req.complete) takeRest(this.#req, limits.linger)
+    })
     if (draining) this.res.shouldKeepAlive = false
     answer(this.#req, this.res)
   }
