@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Lease, WakeInfo } from '../apps/lease.ts'
 import { InstanceGone } from '../apps/lease.ts'
@@ -13,6 +12,7 @@ import type { RawHeaders, ResponseRules } from './headers.ts'
 import { requestHeaders, withoutHeader } from './headers.ts'
 import type { Answer } from './pages.ts'
 import { answerTo, sendAnswer } from './pages.ts'
+import { requestId } from './request-id.ts'
 import type { Running } from './roster.ts'
 import type { Routed } from './router.ts'
 import { Standstill } from './standstill.ts'
@@ -429,12 +429,3 @@ function joined(header: string | string[] | undefined): string | undefined {
 
 /** Most requests do not wait, and nothing is made for those. */
 const FIRST = { again: false }
-
-const PROCESS = randomBytes(6).toString('hex')
-let count = 0
-
-/** The visitor's request id where it is a sane one (at most 128 of `A-Za-z0-9._-`), else a new one. */
-function requestId(given: string | string[] | undefined): string {
-  if (typeof given === 'string' && /^[\w.-]{1,128}$/.test(given)) return given
-  return `${PROCESS}-${(count++).toString(36)}`
-}
