@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 
 /** Whether a message has a body, by its framing (RFC 9112, 6.3). */
@@ -55,9 +56,10 @@ export class Upload extends Readable {
 /**
  * Takes in what is left of a body that was answered early, for at most `linger` ms. Closing the connection at once
  * would reset it, and the answer could be lost on its way.
+ *
+ * @param socket what the request came on, whatever became of the request since
  */
-export function takeRest(req: IncomingMessage, linger: number): void {
-  const { socket } = req
+export function takeRest(req: IncomingMessage, socket: Socket, linger: number): void {
   if (socket.destroyed) return
   const timer = setTimeout(() => socket.destroy(), linger)
   const done = () => {

@@ -190,7 +190,7 @@ export abstract class Exchange implements Running {
     // Who takes its turn takes a lease before this one is back: an app that is about to sleep stays awake for it.
     this.#admission?.leave()
     this.release()
-    if (!req.complete) takeRest(req, context.limits.linger)
+    if (!req.complete) takeRest(req, req.socket, context.limits.linger)
     if (context.log.access) context.log.access(this.#record())
   }
 

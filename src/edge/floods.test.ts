@@ -243,3 +243,16 @@ test('a flood of requests that are refused is logged once a status', async t => 
     '431 first',
   ])
 })
+
+test('a body that whoever answers gives up reading in the middle ends its connection in time', async t => {
+  const { port } = await stage(t, undefined, {
+    limits: { linger: 50 },
+    control: async (req, res) => {
+      for await (const _ of req) break
+      res.end('enough')
+    },
+  })
+  const visitor = await dial(t, port)
+  visitor.write(POST.replace('app.', 'dormice.')).write('\r\nsome')
+  assert.match(await visitor.end(), /enough$/)
+})

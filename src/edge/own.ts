@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { takeRest } from './body.ts'
 import type { EdgeContext } from './context.ts'
 import type { Running } from './roster.ts'
@@ -10,11 +11,14 @@ export class OwnRequest implements Running {
   place = -1
   readonly #context: EdgeContext
   readonly #req: IncomingMessage
+  /** Node takes it from a request whose body somebody gives up reading. */
+  readonly #socket: Socket
   readonly #standstill = new Standstill()
 
   constructor(context: EdgeContext, req: IncomingMessage, res: ServerResponse) {
     this.#context = context
     this.#req = req
+    this.#socket = req.socket
     this.res = res
   }
 
@@ -23,7 +27,7 @@ export class OwnRequest implements Running {
     running.add(this)
     this.res.on('close', () => {
       this.#context.ended(this)
-      if (!this.#req.complete) takeRest(this.#req, limits.linger)
+      if (!this.#req.complete) takeRest(this.#req, this.#socket, limits.linger)
     })
     if (draining) this.res.shouldKeepAlive = false
     answer(this.#req, this.res)
@@ -35,7 +39,7 @@ export class OwnRequest implements Running {
     const stalled = this.#standstill.ofVisitor(this.#req, this.res, limits, now)
     if (stalled === undefined) return
     notices.warn('edge_visitor_stalled', { app: 'dormice', at: stalled })
-    this.#req.socket.destroy()
+    this.#socket.destroy()
     // A stream's socket closes only when its visitor can be told.
     this.res.destroy()
   }

@@ -143,7 +143,8 @@ async function receive(context: Context, tar: Readable, signal: AbortSignal): Pr
 
 async function* bounded(tar: Readable, max: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   let bytes = 0
-  for await (const chunk of tar) {
+  // A request that is destroyed takes its connection with it, and the client never reads why it was refused.
+  for await (const chunk of tar.iterator({ destroyOnReturn: false })) {
     signal.throwIfAborted()
     bytes += chunk.length
     if (bytes > max) {
