@@ -103,3 +103,12 @@ test('a wrong setting of HTTPS is refused like any other', () => {
   }
   assert.throws(() => read({ DORMICE_TLS: 'auto' }), /^ConfigError: DORMICE_DOMAIN="localhost" is not valid/)
 })
+
+test('settings of HTTPS without HTTPS are refused, and say what is missing', () => {
+  assert.throws(() => read({ DORMICE_TLS_FILES: '/etc/certificates' }), {
+    name: 'ConfigError',
+    message:
+      'DORMICE_TLS_FILES="/etc/certificates" means nothing while DORMICE_TLS is "off"; accepted: DORMICE_TLS_FILES with DORMICE_TLS="files", or neither',
+  })
+  assert.throws(() => read({ DORMICE_HSTS: '30d' }), /with DORMICE_TLS="auto" or "files", or neither$/)
+})

@@ -174,7 +174,10 @@ const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory'
 
 function readTls(env: Environment, host: string, domain: string): TlsConfig | undefined {
   const mode = read(env, 'DORMICE_TLS', 'off', parseTlsMode, '"off", "auto" or "files"')
-  if (mode === 'off') return undefined
+  if (mode === 'off') {
+    refuseWithoutTls(env)
+    return undefined
+  }
   const listen = read(
     env,
     'DORMICE_TLS_LISTEN',
@@ -202,6 +205,24 @@ function readTls(env: Environment, host: string, domain: string): TlsConfig | un
   }
   const email = read(env, 'DORMICE_ACME_EMAIL', 'none', parseEmail, '"none", or e.g. "you@example.com"')
   return { mode, directory, email: email === 'none' ? undefined : email, ...served }
+}
+
+/** Whoever sets these believes that there is HTTPS. */
+function refuseWithoutTls(env: Environment): void {
+  for (const [name, mode] of Object.entries(ofTls)) {
+    if (!env[name]) continue
+    throw new ConfigError(
+      `${name}="${env[name]}" means nothing while DORMICE_TLS is "off"; accepted: ${name} with DORMICE_TLS="${mode}", or neither`,
+    )
+  }
+}
+
+const ofTls = {
+  DORMICE_TLS_FILES: 'files',
+  DORMICE_TLS_LISTEN: 'auto" or "files',
+  DORMICE_HSTS: 'auto" or "files',
+  DORMICE_ACME_DIRECTORY: 'auto',
+  DORMICE_ACME_EMAIL: 'auto',
 }
 
 function parseTlsMode(text: string): 'off' | TlsConfig['mode'] | undefined {

@@ -62,6 +62,23 @@ test('the first visit to a host obtains its certificate, which later ones share'
   assert.deepEqual(world.asked, ['app.test'])
 })
 
+test('visitors are sent to a host unless its certificate has failed and there is none from before', async t => {
+  const world = new World(t)
+  const certificates = await world.start()
+  assert.equal(certificates.offers('app.test'), true)
+  world.refusal = 'no'
+  await certificates.find('app.test')
+  assert.equal(certificates.offers('app.test'), false)
+  world.now = certificates.status().failures[0]?.retryAt ?? 0
+  assert.equal(certificates.offers('app.test'), true)
+  world.refusal = undefined
+  await certificates.find('app.test')
+  world.now += world.lifetime
+  world.refusal = 'no'
+  await certificates.find('app.test')
+  assert.equal(certificates.offers('app.test'), true)
+})
+
 test('nothing is asked of the CA for a host that is not served here, nor for what is no host name', async t => {
   const world = new World(t)
   world.served.add('../escape')

@@ -73,6 +73,10 @@ export class AutoCertificates implements CertificateSource {
     return this.#order(host).then(fresh => fresh ?? this.#issued.get(host))
   }
 
+  offers(host: string): boolean {
+    return this.#issued.get(host) !== undefined || !this.#failures.holdsBack(host)
+  }
+
   challenge(token: string): string | undefined {
     return this.#options.challenge(token)
   }

@@ -36,7 +36,9 @@ export class FileCertificates implements CertificateSource {
 
   /** Reads the folder. @throws {Error} there is no certificate in it that can be used */
   async load(): Promise<void> {
-    await this.#lookOnce()
+    await this.#lookOnce().catch(error => {
+      throw error.code === 'ENOENT' ? new Error('there is no such folder', { cause: error }) : error
+    })
     if (this.#byName.size === 0) {
       const [why] = this.status().failures
       throw new Error(why ? `${why.subject}: ${why.detail}` : 'no certificate with a key is there')
@@ -50,6 +52,10 @@ export class FileCertificates implements CertificateSource {
   find(host: string): Certificate | undefined {
     const [own, wildcard] = namesFor(host)
     return this.#byName.get(own) ?? this.#byName.get(wildcard)
+  }
+
+  offers(host: string): boolean {
+    return this.find(host) !== undefined
   }
 
   challenge(): undefined {}

@@ -32,6 +32,10 @@ export class HandCertificates implements CertificateSource {
     return this.byName.get(host)
   }
 
+  offers(host: string): boolean {
+    return this.byName.has(host)
+  }
+
   challenge(token: string): string | undefined {
     return this.challenges.get(token)
   }

@@ -27,6 +27,10 @@ test('without HTTPS there are no certificates', async () => {
 test('a folder without certificates ends the start with what is accepted', async t => {
   const folder = newFolder(t)
   const files: TlsConfig = { mode: 'files', folder, listen, hsts: undefined }
+  await assert.rejects(open({ ...files, folder: join(folder, 'none') }), {
+    name: 'ConfigError',
+    message: /^DORMICE_TLS_FILES=".*none" cannot be used: there is no such folder; accepted: a folder/,
+  })
   await assert.rejects(open(files), {
     name: 'ConfigError',
     message: /^DORMICE_TLS_FILES=".*" cannot be used: no certificate with a key is there; accepted: a folder/,

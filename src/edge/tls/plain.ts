@@ -34,8 +34,8 @@ export function redirecting(route: (req: IncomingMessage) => Route, options: Pla
     if (found.to === 'control' && path === '/healthz') return found
     if (options.proxies?.has(req.socket.remoteAddress ?? '')) return found
     const host = req.headers.host ?? ''
-    // Where certificates are given and this host has none, its visitors would be sent to a handshake that fails.
-    if (source.mode === 'files' && source.find(hostName(host)) === undefined) return found
+    // Without a certificate for this host its visitors would be sent to a handshake that fails.
+    if (!source.offers(hostName(host))) return found
     return { to: 'edge', answer: moved(host, options.port(), path) }
   }
 }

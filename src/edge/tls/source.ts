@@ -9,6 +9,8 @@ export type CertificateSource = AsyncDisposable & {
    * @param host lower case
    */
   find(host: string): Certificate | undefined | Promise<Certificate | undefined>
+  /** Whether visitors who are sent to HTTPS at this host find a certificate there, as far as that is known. */
+  offers(host: string): boolean
   /** The answer to an ACME challenge (HTTP-01) that is under way, by its token. */
   challenge(token: string): string | undefined
   /** Begins to renew what is to be renewed. @param ahead a host that is not to wait for its first visitor */

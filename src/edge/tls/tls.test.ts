@@ -80,7 +80,7 @@ test('the control API is sent to HTTPS too, and a host that is not here is not',
   await wire.write('GET / HTTP/1.1\r\nHost: other.localhost\r\n\r\n').until('HTTP/1.1 404')
 })
 
-test('where certificates are given, a host that has none is served without', async t => {
+test('a host that has no certificate is served without', async t => {
   const upstream = await httpApp(t, (_, res) => res.end('hello'))
   const { port, certificates } = await secureStage(t, upstream)
   certificates.byName.delete('app.localhost')
