@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -20,8 +21,9 @@ import { SmallDisk, unmountUnder } from './small-disk.ts'
 
 /**
  * A Docker daemon of a test's own, for what must not happen to the machine's: to be killed, or to run out of disk. It
- * keeps clear of the machine's daemon: sockets, folders and containerd are its own, it makes no default bridge and no
- * rule of a packet filter. The runtime of Node is on it, and stands in for the others.
+ * keeps clear of the machine's daemon: sockets, folders and containerd are its own, its default bridge is one that the
+ * machine's daemon made for it, and it makes no rule of a packet filter. The runtime of Node is on it, and stands in
+ * for the others.
  */
 export class PrivateEngine implements AsyncDisposable {
   /** Why this machine cannot have one, for a test's `skip`; false where it can. */
@@ -35,6 +37,7 @@ export class PrivateEngine implements AsyncDisposable {
   /** Containers go on while it is down and are still its own when it is back; without, its start ends them. */
   liveRestore = false
   #daemon: ChildProcess | undefined
+  readonly #bridge = new LentBridge()
 
   private constructor(disk: SmallDisk | undefined) {
     this.#folder = mkdtempSync(join(tmpdir(), 'dormice-engine-'))
@@ -52,6 +55,7 @@ export class PrivateEngine implements AsyncDisposable {
   static async start({ disk }: { disk?: number } = {}): Promise<PrivateEngine> {
     const engine = new PrivateEngine(disk === undefined ? undefined : await SmallDisk.mount(disk))
     try {
+      await engine.#bridge.make()
       await engine.start()
       await engine.#takeRuntime()
     } catch (error) {
@@ -127,6 +131,7 @@ export class PrivateEngine implements AsyncDisposable {
     await killProcesses(processesNaming(this.#folder))
     await unmountUnder(this.#folder)
     await this.disk?.[Symbol.asyncDispose]()
+    await this.#bridge[Symbol.asyncDispose]()
     await rm(this.#folder, { recursive: true, force: true })
   }
 
@@ -147,7 +152,8 @@ export class PrivateEngine implements AsyncDisposable {
           `--data-root=${this.disk ? join(this.disk.path, 'root') : this.#at('root')}`,
           `--exec-root=${this.#at('exec')}`,
           `--pidfile=${this.#at('pid')}`,
-          '--bridge=none',
+          // Told to have none, it would delete the bridge of the usual name: the other daemon's.
+          `--bridge=${this.#bridge.name}`,
           // The chains of the packet filter have one name on a machine: making them would empty the other daemon's.
           ...['--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
           '--default-address-pool=base=10.213.0.0/16,size=24',
@@ -181,6 +187,25 @@ export class PrivateEngine implements AsyncDisposable {
       const [repo = '', tag = ''] = reference.split(':')
       for (const name of [tag, 'latest']) await this.docker.getImage(node).tag({ repo, tag: name })
     }
+  }
+}
+
+/** A bridge that the machine's daemon makes, for another one to use. */
+class LentBridge implements AsyncDisposable {
+  /** Of the interface: 15 characters at most. */
+  readonly name = `dormice-${randomBytes(3).toString('hex')}`
+  #network: Docker.Network | undefined
+
+  async make(): Promise<void> {
+    this.#network = await new Docker().createNetwork({
+      Name: this.name,
+      Driver: 'bridge',
+      Options: { 'com.docker.network.bridge.name': this.name },
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#network?.remove()
   }
 }
 
