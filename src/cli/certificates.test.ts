@@ -39,6 +39,33 @@ test('a name that fails is told with its reason, what visitors get, and when it 
   assert.match(judge({ failures: [{ ...failure, notAfter: null }] }).detail, /it has no certificate/)
 })
 
+test('a folder without certificates is a failure: no visit makes one', () => {
+  assert.deepEqual(judge({ mode: 'files' }), {
+    result: 'failed',
+    detail:
+      'no certificate with its key is in the folder of DORMICE_TLS_FILES, so no host has HTTPS: put NAME.crt beside NAME.key there',
+  })
+})
+
+test('a file that cannot be used is told with what visitors get meanwhile', () => {
+  const certificates = [{ names: ['a.test'], notAfter: '2026-09-01T00:00:00Z' }]
+  const told = (notAfter: string | null, rest: Partial<TlsShape> = { certificates }) => {
+    const failure = { subject: '/tls/a.crt', detail: 'there is no a.key beside it', notAfter }
+    const times = { since: '2026-06-14T23:00:00Z', retryAt: '2026-06-14T23:00:00Z' }
+    return judge({ mode: 'files', failures: [{ ...failure, ...times }], ...rest }).detail
+  }
+  assert.equal(told(null), '/tls/a.crt: there is no a.key beside it; it is not served until that is mended')
+  assert.equal(
+    told(null, {}),
+    '/tls/a.crt: there is no a.key beside it; no host has HTTPS until that is mended',
+  )
+  assert.equal(
+    told('2026-07-01T00:00:00Z'),
+    '/tls/a.crt: there is no a.key beside it; what was there before is served, and is good until 2026-07-01',
+  )
+  assert.match(told('2026-06-01T00:00:00Z'), /what was there before is served, and ended on 2026-06-01$/)
+})
+
 test('a certificate of a file that ends within a week is to be replaced', () => {
   const certificates = [{ names: ['a.test'], notAfter: '2026-06-20T00:00:00Z' }]
   assert.equal(judge({ mode: 'files', certificates }).result, 'failed')

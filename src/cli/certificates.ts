@@ -9,14 +9,17 @@ export function judgeCertificates(
   now: number,
 ): { result: 'ok' | 'failed'; detail: string } {
   const [failure] = failures
+  const [first] = certificates
   if (failure) {
-    const { subject, detail, notAfter, retryAt } = failure
+    const { subject, detail } = failure
     const others = failures.length > 1 ? `; ${failures.length - 1} more, see GET /v1/tls` : ''
     return failed(
-      `${subject}: ${detail} (${stand(notAfter, now)}${again(mode, retryAt, now)})${others}${remedy(mode)}`,
+      mode === 'files'
+        ? `${subject}: ${detail}; ${ofFile(failure, first !== undefined, now)}${others}`
+        : `${subject}: ${detail} (${stand(failure, now)})${others}: the name must lead to this host, and its port 80 to DORMICE_LISTEN`,
     )
   }
-  const [first] = certificates
+  if (!first && mode === 'files') return failed(NO_FILES)
   if (!first) return ok('no certificate yet: the first visit to a host obtains one')
   const left = Date.parse(first.notAfter) - now
   const until = `ends on ${first.notAfter.slice(0, 10)}`
@@ -28,28 +31,31 @@ export function judgeCertificates(
   return ok(`${count} ${until}`)
 }
 
-/** What visitors get meanwhile. */
-function stand(notAfter: string | null, now: number): string {
-  if (notAfter === null) return 'it has no certificate'
-  return Date.parse(notAfter) > now
-    ? `the one from before is good until ${notAfter.slice(0, 10)}`
-    : `the one from before ${ended(notAfter)}`
+const NO_FILES =
+  'no certificate with its key is in the folder of DORMICE_TLS_FILES, so no host has HTTPS: put NAME.crt beside NAME.key there'
+
+type Failure = TlsShape['failures'][number]
+
+/** What visitors get while a file cannot be used. @param hasOthers there are certificates all the same */
+function ofFile({ notAfter }: Failure, hasOthers: boolean, now: number): string {
+  if (notAfter === null) return `${hasOthers ? 'it is not served' : 'no host has HTTPS'} until that is mended`
+  return `what was there before is served, and ${lifetime(notAfter, now)}`
+}
+
+/** What visitors get while a name's certificate cannot be obtained, and when that is tried again. */
+function stand({ notAfter, retryAt }: Failure, now: number): string {
+  const meanwhile =
+    notAfter === null ? 'it has no certificate' : `the one from before ${lifetime(notAfter, now)}`
+  const minutes = Math.ceil((Date.parse(retryAt) - now) / 60_000)
+  return `${meanwhile}; tried again ${minutes > 0 ? `in ${minutes} min at the earliest` : 'with the next visit'}`
+}
+
+function lifetime(notAfter: string, now: number): string {
+  return Date.parse(notAfter) > now ? `is good until ${notAfter.slice(0, 10)}` : ended(notAfter)
 }
 
 function ended(notAfter: string): string {
   return `ended on ${notAfter.slice(0, 10)}`
-}
-
-function again(mode: TlsShape['mode'], retryAt: string, now: number): string {
-  if (mode !== 'auto') return ''
-  const minutes = Math.ceil((Date.parse(retryAt) - now) / 60_000)
-  return minutes > 0 ? `; tried again in ${minutes} min at the earliest` : '; tried again with the next visit'
-}
-
-function remedy(mode: TlsShape['mode']): string {
-  return mode === 'auto'
-    ? ': the name must lead to this host, and its port 80 to DORMICE_LISTEN'
-    : ': mend that file'
 }
 
 const ok = (detail: string) => ({ result: 'ok' as const, detail })

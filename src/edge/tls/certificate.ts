@@ -39,6 +39,15 @@ export function readCertificate(chain: string, key: string): Certificate {
   }
 }
 
+/** The DNS names in a certificate's PEM text, lower case; none when it is no certificate, or is for no host. */
+export function hostsOf(chain: string): string[] {
+  try {
+    return namesOf(readFirst(chain))
+  } catch {
+    return []
+  }
+}
+
 /** Names under which a certificate for this host is looked up: its own, and the wildcard one level up. */
 export function namesFor(host: string): [string, string] {
   return [host, `*${host.slice(host.indexOf('.'))}`]

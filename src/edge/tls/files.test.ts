@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { silent } from '../../log.ts'
+import { type Log, silent } from '../../log.ts'
 import { FileCertificates } from './files.ts'
 import { selfSigned, type Wanted } from './self-signed.ts'
 
@@ -19,11 +19,19 @@ function write(chainFile: string, keyFile: string, wanted: Wanted): void {
   writeFileSync(keyFile, key)
 }
 
-async function open(t: TestContext, folder: string): Promise<FileCertificates> {
-  const certificates = new FileCertificates(folder, silent)
+async function open(t: TestContext, folder: string, log: Log = silent): Promise<FileCertificates> {
+  const certificates = new FileCertificates(folder, log)
   t.after(() => certificates[Symbol.asyncDispose]())
   await certificates.load()
   return certificates
+}
+
+/** A log, and what was warned of in it: an event and the file or folder it is about. */
+function warnings(): { log: Log; warned: string[] } {
+  const warned: string[] = []
+  const warn: Log['warn'] = (event, fields) =>
+    warned.push(`${event} ${fields?.['file'] ?? fields?.['folder']}`)
+  return { log: { ...silent, warn }, warned }
 }
 
 test('a host gets the certificate that names it, before one with a wildcard', async t => {
@@ -106,6 +114,60 @@ test('a certificate whose files are taken away is served no longer', async t => 
   await certificates.look()
   assert.equal(certificates.find('a.test'), undefined)
   assert.ok(certificates.find('b.test'))
+})
+
+test('a certificate without its key is a failure of its file, told once', async t => {
+  const folder = newFolder(t)
+  write(join(folder, 'b.crt'), join(folder, 'b.key'), { names: ['b.test'] })
+  write(join(folder, 'a.crt'), join(folder, 'elsewhere'), { names: ['a.test'] })
+  const { log, warned } = warnings()
+  const certificates = await open(t, folder, log)
+  await certificates.look()
+  const [failure, ...others] = certificates.status().failures
+  assert.equal(failure?.subject, join(folder, 'a.crt'))
+  assert.equal(failure?.detail, 'there is no a.key beside it')
+  assert.deepEqual(others, [])
+  assert.deepEqual(warned, [`certificate_unreadable ${join(folder, 'a.crt')}`])
+})
+
+test('what lies beside certificates and is none for a host is no failure', async t => {
+  const folder = newFolder(t)
+  const live = join(folder, 'example.com')
+  mkdirSync(live)
+  write(join(live, 'fullchain.pem'), join(live, 'privkey.pem'), { names: ['example.com'] })
+  write(join(live, 'cert.pem'), join(folder, 'a-key.pem'), { names: ['example.com'] })
+  writeFileSync(join(folder, 'ca.crt'), selfSigned({ names: [] }).chain)
+  assert.deepEqual((await open(t, folder)).status().failures, [])
+})
+
+test('that the last certificate is gone is told once', async t => {
+  const folder = newFolder(t)
+  write(join(folder, 'a.crt'), join(folder, 'a.key'), { names: ['a.test'] })
+  const { log, warned } = warnings()
+  const certificates = await open(t, folder, log)
+  for (const file of ['a.crt', 'a.key']) unlinkSync(join(folder, file))
+  await certificates.look()
+  await certificates.look()
+  assert.deepEqual(certificates.status(), { certificates: [], failures: [] })
+  assert.deepEqual(warned, [`no_certificates ${folder}`])
+})
+
+test('a folder that cannot be read any more is a failure, told once; its certificates are served on', async t => {
+  const folder = newFolder(t)
+  write(join(folder, 'a.crt'), join(folder, 'a.key'), { names: ['a.test'] })
+  const { log, warned } = warnings()
+  const certificates = await open(t, folder, log)
+  rmSync(folder, { recursive: true })
+  await certificates.look()
+  await certificates.look()
+  assert.ok(certificates.find('a.test'))
+  const [failure] = certificates.status().failures
+  assert.deepEqual([failure?.subject, failure?.detail], [folder, 'there is no such folder'])
+  assert.deepEqual(warned, [`certificates_unreadable ${folder}`])
+  mkdirSync(folder)
+  write(join(folder, 'a.crt'), join(folder, 'a.key'), { names: ['a.test'] })
+  await certificates.look()
+  assert.deepEqual(certificates.status().failures, [])
 })
 
 test('a folder without a usable certificate is refused with the reason', async t => {

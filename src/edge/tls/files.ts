@@ -2,13 +2,14 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Log } from '../../log.ts'
 import { messageOf } from '../../problem.ts'
-import { type Certificate, namesFor, readCertificate } from './certificate.ts'
+import { type Certificate, hostsOf, namesFor, readCertificate } from './certificate.ts'
 import type { CertificateSource, TlsFailure, TlsStatus } from './source.ts'
 
 /** How often it is looked whether files have changed, ms. */
 const LOOK_INTERVAL = 5_000
 
-type Pair = { chain: string; key: string }
+/** A certificate's files; the key's may be missing. */
+type Pair = { chain: string; key: string; hasKey: boolean }
 /** What was read from a pair of files. */
 type Read = { stamp: string; certificate: Certificate | undefined; failure: TlsFailure | undefined }
 
@@ -26,6 +27,8 @@ export class FileCertificates implements CertificateSource {
   #byName = new Map<string, Certificate>()
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | undefined
+  /** The folder itself cannot be read. */
+  #failure: TlsFailure | undefined
 
   /** @param now epoch ms */
   constructor(folder: string, log: Log, now: () => number = Date.now) {
@@ -36,9 +39,7 @@ export class FileCertificates implements CertificateSource {
 
   /** Reads the folder. @throws {Error} there is no certificate in it that can be used */
   async load(): Promise<void> {
-    await this.#lookOnce().catch(error => {
-      throw error.code === 'ENOENT' ? new Error('there is no such folder', { cause: error }) : error
-    })
+    await this.#lookOnce()
     if (this.#byName.size === 0) {
       const [why] = this.status().failures
       throw new Error(why ? `${why.subject}: ${why.detail}` : 'no certificate with a key is there')
@@ -67,16 +68,14 @@ export class FileCertificates implements CertificateSource {
       certificates: certificates
         .map(({ names, notAfter }) => ({ names, notAfter }))
         .sort((a, b) => a.notAfter - b.notAfter),
-      failures: all.flatMap(({ failure }) => failure ?? []),
+      failures: [this.#failure ?? [], ...all.map(({ failure }) => failure ?? [])].flat(),
     }
   }
 
   /** Reads what has changed. Later calls join one that is under way. */
   look(): Promise<void> {
     this.#looking ??= this.#lookOnce()
-      .catch(error =>
-        this.#log.warn('certificates_unreadable', { folder: this.#folder, error: messageOf(error) }),
-      )
+      .catch(error => this.#folderFailed(messageOf(error)))
       .finally(() => {
         this.#looking = undefined
       })
@@ -93,13 +92,26 @@ export class FileCertificates implements CertificateSource {
     for (const pair of await findPairs(this.#folder)) {
       next.set(pair.chain, await this.#readPair(pair, this.#read.get(pair.chain)))
     }
+    const hadAny = this.#byName.size > 0
+    this.#failure = undefined
     this.#read = next
     this.#byName = byName([...next.values()].flatMap(({ certificate }) => certificate ?? []))
+    if (hadAny && this.#byName.size === 0) this.#log.warn('no_certificates', { folder: this.#folder })
+  }
+
+  /** Certificates from before are served on. */
+  #folderFailed(detail: string): void {
+    if (this.#failure?.detail === detail) return
+    this.#log.warn('certificates_unreadable', { folder: this.#folder, error: detail })
+    const now = this.#now()
+    const notAfter = this.status().certificates[0]?.notAfter
+    this.#failure = { subject: this.#folder, detail, since: now, retryAt: now, notAfter }
   }
 
   async #readPair(pair: Pair, before: Read | undefined): Promise<Read> {
     const stamp = await stampOf(pair)
     if (before?.stamp === stamp) return before
+    if (!pair.hasKey) return { stamp, certificate: undefined, failure: await this.#lonely(pair) }
     try {
       const [chain, key] = await Promise.all([readFile(pair.chain, 'utf8'), readFile(pair.key, 'utf8')])
       const certificate = readCertificate(chain, key)
@@ -107,14 +119,27 @@ export class FileCertificates implements CertificateSource {
       return { stamp, certificate, failure: undefined }
     } catch (error) {
       this.#log.warn('certificate_unreadable', { file: pair.chain, error: messageOf(error) })
-      return { stamp, certificate: before?.certificate, failure: this.#failure(pair, error, before) }
+      return {
+        stamp,
+        certificate: before?.certificate,
+        failure: this.#failed(pair, messageOf(error), before),
+      }
     }
   }
 
-  #failure({ chain }: Pair, error: unknown, before: Read | undefined): TlsFailure {
+  /** What is wrong with a file that has no key; nothing when it is no host's certificate, a CA's for one. */
+  async #lonely(pair: Pair): Promise<TlsFailure | undefined> {
+    const names = await readFile(pair.chain, 'utf8').then(hostsOf, () => [])
+    if (names.length === 0) return undefined
+    const error = `there is no ${basename(pair.key)} beside it`
+    this.#log.warn('certificate_unreadable', { file: pair.chain, error })
+    return this.#failed(pair, error, undefined)
+  }
+
+  #failed({ chain }: Pair, detail: string, before: Read | undefined): TlsFailure {
     const since = before?.failure?.since ?? this.#now()
     const { notAfter } = before?.certificate ?? {}
-    return { subject: chain, detail: messageOf(error), since, retryAt: this.#now(), notAfter }
+    return { subject: chain, detail, since, retryAt: this.#now(), notAfter }
   }
 }
 
@@ -128,7 +153,9 @@ function byName(certificates: Certificate[]): Map<string, Certificate> {
 }
 
 async function findPairs(folder: string): Promise<Pair[]> {
-  const entries = await readdir(folder, { withFileTypes: true })
+  const entries = await readdir(folder, { withFileTypes: true }).catch(error => {
+    throw error.code === 'ENOENT' ? new Error('there is no such folder', { cause: error }) : error
+  })
   const inner = entries.filter(entry => entry.isDirectory() || entry.isSymbolicLink())
   const folders = [folder, ...inner.map(({ name }) => join(folder, name))]
   const lists = await Promise.all(folders.map(async at => pairsOf(at, await readdir(at).catch(() => []))))
@@ -139,8 +166,11 @@ function pairsOf(folder: string, names: string[]): Pair[] {
   const there = new Set(names)
   return names.flatMap(name => {
     const key = name === 'fullchain.pem' ? 'privkey.pem' : `${basename(name).replace(/\.(crt|pem)$/, '')}.key`
-    if (!/\.(crt|pem)$/.test(name) || !there.has(key)) return []
-    return { chain: join(folder, name), key: join(folder, key) }
+    const hasKey = there.has(key)
+    // Beside `fullchain.pem` others lie that are parts of it.
+    const isPart = !hasKey && name.endsWith('.pem') && name !== 'fullchain.pem' && there.has('fullchain.pem')
+    if (!/\.(crt|pem)$/.test(name) || isPart) return []
+    return { chain: join(folder, name), key: join(folder, key), hasKey }
   })
 }
 
