@@ -28,6 +28,7 @@ import { createLog, type Log } from './log.ts'
 import { Networks } from './networks.ts'
 import { packageRoot } from './paths.ts'
 import { messageOf } from './problem.ts'
+import { publicUrl } from './public-url.ts'
 import type { Builder } from './releases/build.ts'
 import { Deployer } from './releases/deploy.ts'
 import { compactIfUrgent } from './snapshots/compaction.ts'
@@ -117,6 +118,12 @@ async function buildHost({
 
   const engine = stack.use(new DockerEngine(store.hostId, { folder: config.data }))
   const ports = { http: config.listen.port, https: config.tls?.listen.port }
+  const certificates = await openCertificates(config, log, host => {
+    const label = parseHost(host, config.domain)
+    if (label === undefined) return domains.isVerified(host)
+    return label === 'dormice' || apps.find(label) !== undefined
+  })
+  stack.use(certificates)
   const context: Context = {
     config,
     store,
@@ -130,7 +137,8 @@ async function buildHost({
     step: onStep,
     compactIfUrgent: app => compactIfUrgent(context, apps, app),
     starts: pLimit(2 * availableParallelism()),
-    url: app => urlOf(`${app}.${config.domain}`, ports),
+    url: app => context.origin(`${app}.${config.domain}`),
+    origin: host => publicUrl(host, ports, certificates),
     deaths: new Deaths(),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
@@ -145,12 +153,6 @@ async function buildHost({
   context.changes.on('change', app => {
     if (apps.find(app) === undefined) traffic.forget(app)
   })
-  const certificates = await openCertificates(config, log, host => {
-    const label = parseHost(host, config.domain)
-    if (label === undefined) return domains.isVerified(host)
-    return label === 'dormice' || apps.find(label) !== undefined
-  })
-  stack.use(certificates)
   const edge = createEdge({
     resolve: app => apps.find(app),
     control: createApi({ context, apps, deployer, timeline, domains, traffic, tls: certificates, version }),
@@ -227,12 +229,6 @@ async function buildHost({
     appUrl: context.url,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
-}
-
-/** Where visitors find a host. */
-function urlOf(host: string, { http, https }: { http: number; https: number | undefined }): string {
-  if (https !== undefined) return `https://${host}${https === 443 ? '' : `:${https}`}`
-  return `http://${host}${http === 80 ? '' : `:${http}`}`
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { join } from 'node:path'
 import { after, before, describe, type TestContext, test } from 'node:test'
@@ -11,6 +11,7 @@ import { createEdge } from '../src/edge/edge.ts'
 import { HandApp, httpApp } from '../src/edge/fixture.ts'
 import { acmeIssuer } from '../src/edge/tls/acme.ts'
 import { AutoCertificates, type Issue } from '../src/edge/tls/auto.ts'
+import { selfSigned } from '../src/edge/tls/self-signed.ts'
 import { silent } from '../src/log.ts'
 import { type AcmeServer, elsewhere, here, startAcmeServer, whyNoAcmeServer } from './support/acme-server.ts'
 import { newFolder } from './support/folder.ts'
@@ -259,4 +260,24 @@ describe('certificates from a CA by ACME', { skip: await whyNoAcmeServer() }, ()
     assert.equal(await ask('/v1/apps'), 200)
     session.close()
   })
+})
+
+test('a host of which no given certificate names anything says so in doctor, over plain HTTP', async () => {
+  const folder = newFolder('tls')
+  const { chain, key } = selfSigned({ names: ['elsewhere.test'], notAfter: Date.now() + 30 * DAY })
+  writeFileSync(join(folder, 'a.crt'), chain)
+  writeFileSync(join(folder, 'a.key'), key)
+  await using host = await TestHost.start({
+    DORMICE_TLS: 'files',
+    DORMICE_TLS_FILES: folder,
+    DORMICE_TLS_LISTEN: '127.0.0.1:0',
+  })
+  const { stdout } = await run(['doctor', '--json'], {
+    host: { url: `http://dormice.localhost:${host.port}` },
+    env: { DORMICE_DATA: host.data, DORMICE_TOKEN: host.token },
+  })
+  const { checks } = JSON.parse(stdout) as { checks: { name: string; result: string; detail: string }[] }
+  const https = checks.find(({ name }) => name === 'https')
+  assert.equal(https?.result, 'failed')
+  assert.match(https.detail, /^no certificate names dormice\.localhost, \*\.localhost: /)
 })

@@ -11,10 +11,10 @@ const domainParam = appParam.extend({
 const New = z.strictObject({ domain: z.string() }, 'accepted: {"domain": "shop.example.com"}')
 
 /** `/v1/domains` and `/v1/apps/:app/domains`: custom domains. */
-export function domainRoutes({ context: { url }, apps, domains }: Services): OpenAPIHono {
+export function domainRoutes({ context: { origin }, apps, domains }: Services): OpenAPIHono {
   const routes = new OpenAPIHono({ defaultHook: validationHook })
   const list = z.object({ domains: z.array(DomainShape) })
-  const all = (app?: string) => ({ domains: domains.list(app).map(status => renderDomain(status, url)) })
+  const all = (app?: string) => ({ domains: domains.list(app).map(status => renderDomain(status, origin)) })
 
   routes.openapi(
     createRoute({
@@ -55,7 +55,7 @@ export function domainRoutes({ context: { url }, apps, domains }: Services): Ope
     }),
     async c => {
       const { isNew, status } = await domains.add(c.req.valid('param').app, c.req.valid('json').domain)
-      return c.json(renderDomain(status, url), isNew ? 201 : 200)
+      return c.json(renderDomain(status, origin), isNew ? 201 : 200)
     },
   )
 
@@ -69,7 +69,7 @@ export function domainRoutes({ context: { url }, apps, domains }: Services): Ope
     }),
     c => {
       const { app, domain } = c.req.valid('param')
-      return c.json(renderDomain(domains.get(app, domain), url), 200)
+      return c.json(renderDomain(domains.get(app, domain), origin), 200)
     },
   )
 
@@ -83,7 +83,7 @@ export function domainRoutes({ context: { url }, apps, domains }: Services): Ope
     }),
     async c => {
       const { app, domain } = c.req.valid('param')
-      return c.json(renderDomain(await domains.check(app, domain), url), 200)
+      return c.json(renderDomain(await domains.check(app, domain), origin), 200)
     },
   )
 

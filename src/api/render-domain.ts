@@ -4,15 +4,13 @@ import type { DomainShape } from './shapes.ts'
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
-/** @param url the public address of an app, whose scheme and port custom domains have too */
-export function renderDomain(status: DomainStatus, url: (app: string) => string): DomainShape {
+/** @param origin where visitors find a host */
+export function renderDomain(status: DomainStatus, origin: (host: string) => string): DomainShape {
   const { row, target, challenge, records, look, nextLookAt, twin } = status
-  const address = new URL(url(row.app))
-  address.hostname = row.domain
   return {
     domain: row.domain,
     app: row.app,
-    url: address.origin,
+    url: origin(row.domain),
     state: row.proof === null ? 'pending' : 'verified',
     proof: row.proof,
     createdAt: iso(row.createdAt),

@@ -8,6 +8,8 @@ import type { Traffic } from '../traffic/traffic.ts'
 /** The host's certificates. Times in epoch ms. */
 export type Certificates = {
   readonly mode: 'auto' | 'files'
+  /** Whether visitors find a certificate for this host, lower case. */
+  offers(host: string): boolean
   status(): {
     certificates: { names: readonly string[]; notAfter: number }[]
     failures: {

@@ -317,6 +317,10 @@ export const TlsShape = z
         }),
       }),
     ),
+    unnamed: z.array(z.string()).openapi({
+      description:
+        'hosts that no certificate of `files` names, and that plain HTTP alone serves: `dormice.<domain>`, `*.<domain>` for the apps, verified custom domains',
+    }),
   })
   .openapi('Tls')
 export type TlsShape = z.infer<typeof TlsShape>

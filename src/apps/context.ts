@@ -33,6 +33,8 @@ export type Context = {
   starts: LimitFunction
   /** The app's public address. */
   url: (app: string) => string
+  /** Where visitors find a host: an app's own or a custom domain. */
+  origin: (host: string) => string
   deaths: Deaths
   /** Emits `change` with the app's name after every change of its state. */
   changes: EventEmitter<{ change: [app: string] }>

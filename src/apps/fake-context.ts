@@ -45,6 +45,7 @@ export function fakeContext({
     compactIfUrgent: async () => undefined,
     starts: pLimit(2),
     url: app => `http://${app}.localhost`,
+    origin: host => `http://${host}`,
     deaths: new Deaths(),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }

@@ -5,7 +5,7 @@ import { judgeCertificates } from './certificates.ts'
 
 const now = Date.parse('2026-06-15T00:00:00Z')
 const judge = (tls: Partial<TlsShape>) =>
-  judgeCertificates({ mode: 'auto', certificates: [], failures: [], ...tls }, now)
+  judgeCertificates({ mode: 'auto', certificates: [], failures: [], unnamed: [], ...tls }, now)
 
 test('certificates that are good are counted, with the end of the first', () => {
   const certificates = [
@@ -70,6 +70,18 @@ test('a certificate of a file that ends within a week is to be replaced', () => 
   const certificates = [{ names: ['a.test'], notAfter: '2026-06-20T00:00:00Z' }]
   assert.equal(judge({ mode: 'files', certificates }).result, 'failed')
   assert.equal(judge({ mode: 'auto', certificates }).result, 'ok')
+})
+
+test('hosts that no certificate names are told', () => {
+  const certificates = [{ names: ['a.test'], notAfter: '2026-08-01T00:00:00Z' }]
+  const told = (unnamed: string[]) => judge({ mode: 'files', certificates, unnamed })
+  assert.deepEqual(told(['dormice.apps.test', '*.apps.test']), {
+    result: 'failed',
+    detail:
+      'no certificate names dormice.apps.test, *.apps.test: over HTTPS nothing answers there, plain HTTP alone; put one that does in the folder of DORMICE_TLS_FILES',
+  })
+  const many = Array.from({ length: 12 }, (_, n) => `${n}.test`)
+  assert.match(told(many).detail, /8\.test, 9\.test and 2 more \(GET \/v1\/tls\):/)
 })
 
 test('an expired certificate is a failure, whoever was to renew it', () => {

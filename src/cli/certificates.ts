@@ -5,7 +5,7 @@ const SOON_MS = 7 * 24 * 3_600_000
 
 /** What is to be said of a host's certificates. @param now epoch ms */
 export function judgeCertificates(
-  { mode, certificates, failures }: TlsShape,
+  { mode, certificates, failures, unnamed }: TlsShape,
   now: number,
 ): { result: 'ok' | 'failed'; detail: string } {
   const [failure] = failures
@@ -25,11 +25,24 @@ export function judgeCertificates(
   const until = `ends on ${first.notAfter.slice(0, 10)}`
   if (left <= 0)
     return failed(`the certificate for ${first.names[0]} has expired: it ${ended(first.notAfter)}`)
+  if (unnamed.length > 0)
+    return failed(
+      `no certificate names ${listed(unnamed)}: over HTTPS nothing answers there, plain HTTP alone; put one that does in the folder of DORMICE_TLS_FILES`,
+    )
   if (mode === 'files' && left < SOON_MS)
     return failed(`the certificate for ${first.names[0]} ${until}: put a new one in its place`)
   const count = certificates.length === 1 ? '1 certificate, which' : `${certificates.length}; the first`
   return ok(`${count} ${until}`)
 }
+
+/** All but an endless list of them. */
+function listed(hosts: readonly string[]): string {
+  const more = hosts.length - MOST_LISTED
+  return more > 0
+    ? `${hosts.slice(0, MOST_LISTED).join(', ')} and ${more} more (GET /v1/tls)`
+    : hosts.join(', ')
+}
+const MOST_LISTED = 10
 
 const NO_FILES =
   'no certificate with its key is in the folder of DORMICE_TLS_FILES, so no host has HTTPS: put NAME.crt beside NAME.key there'

@@ -213,7 +213,7 @@ test('doctor asks the host and tries the token', async t => {
   await using host = await fakeHost({
     'GET /healthz': answer({ status: 'ok', version: '9.9.9' }),
     'GET /v1/apps': answer({ apps: [] }),
-    'GET /v1/tls': answer({ mode: 'off', certificates: [], failures: [] }),
+    'GET /v1/tls': answer({ mode: 'off', certificates: [], failures: [], unnamed: [] }),
   })
   const look = async (token: string) =>
     (await run(['doctor'], { host, env: { DORMICE_DATA: folder, DORMICE_TOKEN: token } })).stdout

@@ -88,6 +88,11 @@ export class Domains implements Disposable {
     return route?.app !== undefined || route?.redirect !== undefined
   }
 
+  /** The names of which {@link isVerified} is true. */
+  verified(): string[] {
+    return [...this.#routes.keys()].filter(host => this.isVerified(host))
+  }
+
   /** All domains by name, or an app's. */
   list(app?: string): DomainStatus[] {
     return this.#domains
