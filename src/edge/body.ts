@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 
 /** Whether a message has a body, by its framing (RFC 9112, 6.3). */
 export function hasBody(req: IncomingMessage): boolean {
@@ -53,6 +53,14 @@ export class Upload extends Readable {
   }
 }
 
+/** Requests that were answered before their bodies had come, by what they came on: the last one of each. */
+const answeredEarly = new WeakMap<Duplex, IncomingMessage>()
+
+/** Whether what comes in on a connection is the rest of a request that has its answer. */
+export function isTakingRest(socket: Duplex): boolean {
+  return answeredEarly.get(socket)?.complete === false
+}
+
 /**
  * Takes in what is left of a body that was answered early, for at most `linger` ms. Closing the connection at once
  * would reset it, and the answer could be lost on its way.
@@ -61,6 +69,7 @@ export class Upload extends Readable {
  */
 export function takeRest(req: IncomingMessage, socket: Socket, linger: number): void {
   if (socket.destroyed) return
+  answeredEarly.set(socket, req)
   const timer = setTimeout(() => socket.destroy(), linger)
   const done = () => {
     clearTimeout(timer)

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { isTakingRest } from './body.ts'
 
 /** What Node's parser says of it. */
 type Unreadable = NodeJS.ErrnoException & {
@@ -17,7 +18,7 @@ const unreadable = new WeakSet<Duplex>()
  * the refusal of one request would arrive as the answer to the one before it, or cut that off: requests that
  * came whole are answered first (RFC 9112, 9.3.2).
  * @param unanswered the requests of the connection that are not over; one of them may be what cannot be read
- * @returns the status; undefined when nobody is answered
+ * @returns the status of what is refused; undefined when nobody is answered, or its sender has merely left
  */
 export function answerUnreadable(
   error: Unreadable,
@@ -34,14 +35,15 @@ export function answerUnreadable(
   const status = statusOf(error)
   const refuse = () => {
     const hasBegun = unanswered.some(res => !res.req.complete && res.headersSent)
-    if (socket.writable && !hasBegun) socket.write(refusal(status))
+    // The rest of a request that has its answer would get a second one.
+    if (socket.writable && !hasBegun && !isTakingRest(socket)) socket.write(refusal(status))
     socket.destroy()
   }
   afterAll(
     unanswered.filter(res => res.req.complete),
     refuse,
   )
-  return status
+  return error.code === 'HPE_INVALID_EOF_STATE' ? undefined : status
 }
 
 /** Calls back once all of these are over: at once when there are none. */
