@@ -110,7 +110,7 @@ async function buildHost({
 }: HostOptions): Promise<Host> {
   await mkdir(config.data, { recursive: true, mode: 0o700 })
   await using stack = new AsyncDisposableStack()
-  stack.use(lockFolder(join(config.data, 'lock')))
+  const lock = stack.use(lockFolder(join(config.data, 'lock')))
   const store = stack.use(new Store(join(config.data, 'dormice.db')))
   const tokenFile = ensureAdminToken(store, config.data)
   // What an earlier run was still receiving.
@@ -189,6 +189,7 @@ async function buildHost({
     await edge.close({ drain: 0 })
     throw error
   }
+  lock.note(context.url('dormice'))
   certificates?.start(`dormice.${config.domain}`)
   stack.use(upkeep)
   upkeep.start()

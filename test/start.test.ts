@@ -29,7 +29,10 @@ test('a second host on the same data folder is refused, and the first goes on', 
   const second = serve({ DORMICE_DATA: host.data, DORMICE_LISTEN: '127.0.0.1:0' })
   assert.equal(second.status, 1)
   assert.equal(second.errors.length, 1)
-  assert.match(second.errors[0]!, /a host already runs on the data folder/)
+  assert.match(
+    second.errors[0]!,
+    /a host already runs on the data folder .*, at http:\/\/dormice\.localhost:\d+;/,
+  )
   assert.equal(await host.state('steady'), 'awake')
   assert.equal((await host.visit('steady')).body, 'here')
 })

@@ -83,6 +83,10 @@ async function checkEngine(env: NodeJS.ProcessEnv): Promise<Verdict> {
 async function checkHost(): Promise<Verdict> {
   const client = new Client()
   const { version } = await client.get<{ version?: string }>('/healthz', { patience: HOST_LIMIT_MS })
+  // Where the host sends everything else on to HTTPS, this is answered all the same.
+  await client.get('/v1/apps', { patience: HOST_LIMIT_MS }).catch(error => {
+    if (error.code === 'not_a_dormice_host') throw error
+  })
   return ok(`Dormice ${version ?? '?'} at ${client.target.url.origin}`)
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { answer, answerProblem, fakeHost, run, unusedPort } from './fake-host.ts'
 import { unreachable } from './unreachable.ts'
 
@@ -206,6 +207,39 @@ test('doctor works with the host down, marks what fails and exits with 1', async
   assert.match(text, /^✗ engine {4}none answers .*ENOENT/m)
   assert.match(text, /^– token {5}the host does not answer$/m)
   assert.match(text, /^✗ data {6}other users can read it: chmod go= \S+\/admin-token$/m)
+})
+
+test('a host that sends on to HTTPS has another address, and its token is not what doctor blames', async () => {
+  await using host = await fakeHost({
+    'GET /healthz': answer({ status: 'ok', version: '9.9.9' }),
+    'GET /v1/apps': (_, response) =>
+      response.writeHead(308, { location: 'https://dormice.example.com/v1/apps' }).end(),
+  })
+  const { stdout } = await run(['doctor'], { host })
+  assert.match(stdout, /^✗ host {6}.* sends us on to https:\/\/dormice\.example\.com; set DORMICE_URL/m)
+  assert.match(stdout, /^– token {5}/m)
+})
+
+test('https:// at a port that speaks plain HTTP', async () => {
+  await using host = await fakeHost({})
+  const url = host.url.replace('http:', 'https:')
+  assertFailed(
+    await run(['ls'], { host: { url } }),
+    new RegExp(`speaks plain HTTP; set DORMICE_URL to ${host.url}$`, 'm'),
+  )
+})
+
+test('a host without a certificate for the name', async t => {
+  const server = createTlsServer({ SNICallback: (_, done) => done(null) })
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { port } = server.address() as AddressInfo
+  assertFailed(
+    await run(['ls'], { host: { url: `https://dormice.localhost:${port}` } }),
+    /has no certificate for dormice\.localhost; set DORMICE_URL to its address over plain HTTP/,
+  )
 })
 
 test('doctor asks the host and tries the token', async t => {

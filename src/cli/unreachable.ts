@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '../problem.ts'
-import { startHost } from './invocation.ts'
+import { invocation, startHost } from './invocation.ts'
 import type { Target } from './target.ts'
 
 /** A connection that failed, in one sentence that says what to do. */
 export function unreachable({ url }: Target, error: Error): Problem {
   const { code = '' } = error as NodeJS.ErrnoException
+  const { message } = error
   const at = url.origin
   const detail = (() => {
     if (code === 'ECONNREFUSED')
@@ -15,17 +16,26 @@ export function unreachable({ url }: Target, error: Error): Problem {
     if (code === 'ECONNRESET' || code === 'EPIPE')
       return `the host at ${at} closed the connection before it answered; look at its log, then try again`
     if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
-      return `${at} does not answer (${error.message}); check DORMICE_URL and that the host runs`
+      return `${at} does not answer (${message}); check DORMICE_URL and that the host runs`
     if (UNKNOWN_CA.has(code))
       return `the certificate of ${at} is from no CA that is known here; name a file with that CA in NODE_EXTRA_CA_CERTS`
     if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
       return `the certificate of ${at} is for other names than ${url.hostname}; check DORMICE_URL`
     if (code === 'CERT_HAS_EXPIRED') return `the certificate of ${at} has expired; look at the host’s log`
+    if (PLAIN_HTTP.test(message))
+      return `that port of ${url.hostname} speaks plain HTTP; set DORMICE_URL to http://${url.hostname}:${url.port || 443}`
+    if (NO_CERTIFICATE.test(message))
+      return `the host at ${at} has no certificate for ${url.hostname}; set DORMICE_URL to its address over plain HTTP, where \`${invocation('doctor')}\` says more`
     if (code.startsWith('HPE_')) return `${at} answers, but not in HTTP; check DORMICE_URL`
-    return `no connection to ${at}: ${error.message || code}`
+    return `no connection to ${at}: ${message || code}`
   })()
   return new Problem({ code: 'host_unreachable', status: 503, detail, cause: error })
 }
+
+/** What OpenSSL says of an answer to its handshake that is none. */
+const PLAIN_HTTP = /SSL routines:.*(wrong version number|packet length too long)/
+/** What OpenSSL says of the alerts by which servers tell that they have no certificate for a name (RFC 8446, 6.2). */
+const NO_CERTIFICATE = /SSL alert number (40|112)\b/
 
 /** What OpenSSL says of a certificate whose signer is not trusted, and of one that signed itself. */
 const UNKNOWN_CA: ReadonlySet<string> = new Set([

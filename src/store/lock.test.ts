@@ -16,13 +16,27 @@ test('a folder has one host at a time', () => {
   lockFolder(file)[Symbol.dispose]()
 })
 
-test('a host that was killed leaves its folder free', async () => {
+test('who comes second is told where the first one answers, once that is known', () => {
+  const file = newFile()
+  const second = () => lockFolder(file)
+  {
+    using lock = lockFolder(file)
+    assert.throws(second, /a host already runs on the data folder [^,]+; for a second one/)
+    lock.note('http://dormice.localhost:8080')
+    assert.throws(second, /data folder \S+, at http:\/\/dormice\.localhost:8080; for a second one/)
+  }
+  using _lock = second()
+  assert.throws(second, /data folder [^,]+; for a second one/)
+})
+
+test('a host that was killed leaves its folder free', async t => {
   const file = newFile()
   const lock = new URL('./lock.ts', import.meta.url)
-  const script = `import { lockFolder } from ${JSON.stringify(lock.href)}; lockFolder(${JSON.stringify(file)}); console.log('locked'); setInterval(() => {}, 1000)`
+  const script = `import { lockFolder } from ${JSON.stringify(lock.href)}; globalThis.lock = lockFolder(${JSON.stringify(file)}); console.log('locked'); setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  t.after(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   assert.throws(() => lockFolder(file), FolderInUse)
   const exit = once(child, 'exit')
