@@ -16,7 +16,8 @@ export function accessRows(access: AccessShape): string[][] {
   if (maxBody !== undefined) rows.push(['max-body', size(maxBody)])
   if (concurrency !== undefined) {
     const upTo = exactly(queueTimeout ?? 30_000)
-    const waiting = queue === 0 ? 'none waits' : `${queue ?? 100} more wait, for up to ${upTo}`
+    const waiting =
+      queue === 0 ? 'none waits' : `${queue ?? 100} more ${queue === 1 ? 'waits' : 'wait'}, for up to ${upTo}`
     rows.push(['concurrency', `${count(concurrency, 'request')} at a time; ${waiting}`])
   } else {
     // Nobody waits for a turn where there are no turns.

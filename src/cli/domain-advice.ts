@@ -41,10 +41,11 @@ function instructions({ domain, state, target, apex, records, checks, file }: Do
       `Its visitors do not come here directly. Unless something in front leads them here, make ${these(visitors)}:`,
     )
   lines.push('', ...rows(visitors))
-  if (target.endsWith('.localhost')) {
+  const own = target.slice(target.indexOf('.') + 1)
+  if (own === 'localhost' || own.endsWith('.localhost')) {
     lines.push(
       '',
-      'This host’s own domain is localhost, which no DNS leads to; with DORMICE_DOMAIN set, a CNAME does it.',
+      `This host’s own domain is ${own}, which no DNS leads to; with DORMICE_DOMAIN set to a domain of yours, a CNAME does it.`,
     )
   } else if (apex) {
     lines.push(

@@ -97,7 +97,15 @@ test('a host whose own domain is localhost says what it takes', async () => {
   await using host = await fakeHost({ 'POST /v1/apps/notes/domains': answer(local) })
   const { stdout } = await run(['domains', 'add', 'shop.example.com', 'notes'], { host })
   assert.match(stdout, / A {2}the address of this server\n/)
-  assert.match(stdout, /domain is localhost, which no DNS leads to; with DORMICE_DOMAIN set/)
+  assert.match(
+    stdout,
+    /domain is localhost, which no DNS leads to; with DORMICE_DOMAIN set to a domain of yours/,
+  )
+  await using below = await fakeHost({
+    'POST /v1/apps/notes/domains': answer({ ...local, target: 'notes.apps.localhost' }),
+  })
+  const told = await run(['domains', 'add', 'shop.example.com', 'notes'], { host: below })
+  assert.match(told.stdout, /domain is apps\.localhost, which no DNS leads to/)
 })
 
 test('domains check finds the app, and its exit code says whether the domain is verified', async () => {

@@ -231,10 +231,10 @@ test('a rollback that is refused changes nothing and says why', async () => {
     'GET /v1/apps/notes': answer(app('notes')),
     'GET /v1/apps/notes/snapshots': answer({ snapshots: [] }),
     'POST /v1/apps/notes/rollback': (_, response) =>
-      answerProblem(response, { status: 404, code: 'unknown_snapshot', detail: 'notes has no snapshot 9' }),
+      answerProblem(response, { status: 404, code: 'unknown_snapshot', detail: 'notes has no snapshot s9' }),
   })
   const { code, stdout, stderr } = await run(['rollback', 'notes', '9'], { host })
-  assert.deepEqual([code, stdout, stderr], [1, '', 'error: notes has no snapshot 9\n'])
+  assert.deepEqual([code, stdout, stderr], [1, '', 'error: notes has no snapshot s9\n'])
 })
 
 test('the state before: one that was taken of the running app counts when nothing was written since', () => {

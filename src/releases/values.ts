@@ -29,10 +29,12 @@ export const Size = z
     return z.NEVER
   })
 
+const DURATIONS = 'accepted: e.g. "500ms", "30s", "5m", "2h"'
+
 /** A duration as written by people, e.g. `"5m"`, read into milliseconds. */
-export const Duration = z.string().transform((value, context) => {
+export const Duration = z.string(DURATIONS).transform((value, context) => {
   const ms = parseDuration(value)
   if (ms !== undefined && Number.isSafeInteger(ms)) return ms
-  context.addIssue(`"${value}" is not a duration; accepted: e.g. "500ms", "30s", "5m", "2h"`)
+  context.addIssue(`"${value}" is not a duration; ${DURATIONS}`)
   return z.NEVER
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AppSettings } from './manifest.ts'
+import { AppSettings, Manifest } from './manifest.ts'
 import { inWords } from './wording.ts'
 
 const said: [settings: unknown, path: string, message: string][] = [
@@ -8,7 +8,13 @@ const said: [settings: unknown, path: string, message: string][] = [
   [{ cpu: '2' }, 'cpu', 'accepted: a number'],
   [{ pids: 20.5 }, 'pids', 'accepted: a whole number'],
   [{ maxWaiting: 100_000 }, 'maxWaiting', 'accepted: at most 65536'],
-  [{ ignore: ['/health'] }, 'ignore', 'accepted: an object'],
+  [
+    { ignore: 'none' },
+    'ignore',
+    'accepted: an object such as {"paths": ["/health", "/wp-*"], "userAgents": ["monitors", "crawlers"]}',
+  ],
+  [{ sleepAfter: 30 }, 'sleepAfter', 'accepted: e.g. "500ms", "30s", "5m", "2h"'],
+  [{ memory: true }, 'memory', 'accepted: bytes as a number, or e.g. "128m", "1g"'],
   [{ ignore: { paths: '/health' } }, 'ignore.paths', 'accepted: a list'],
   [{ ignore: { path: ['/health'] } }, 'ignore', 'Unrecognized key: "path"; accepted: paths, userAgents'],
   [{ ignore: { userAgents: [''] } }, 'ignore.userAgents.0', 'accepted: not an empty one'],
@@ -25,6 +31,14 @@ test('a setting that is wrong is answered with what is accepted in its place', (
     const [issue] = AppSettings.strict().safeParse(settings, { error: inWords }).error?.issues ?? []
     assert.deepEqual([issue?.path.join('.'), issue?.message], [path, message], JSON.stringify(settings))
   }
+})
+
+test('a choice or a beginning that dormice.json does not have is answered with what is accepted', () => {
+  const told = (manifest: unknown) =>
+    Manifest.safeParse(manifest, { error: inWords }).error?.issues.map(({ message }) => message)
+  assert.deepEqual(told({ runtime: 'ruby' }), ['accepted: "node", "python", "static" or "dockerfile"'])
+  assert.deepEqual(told({ state: 'none' }), ['accepted: "keep" or "discard"'])
+  assert.deepEqual(told({ health: 'up' }), ['accepted: a text that begins with "/"'])
 })
 
 test('a setting that there is not is answered with those that there are', () => {

@@ -19,9 +19,19 @@ export const inWords: ErrorMap = issue => {
       return `accepted: ${issue.minimum}${unitOf(issue.origin)} and more`
     case 'too_big':
       return `accepted: at most ${issue.maximum}${unitOf(issue.origin)}`
+    case 'invalid_value':
+      return `accepted: ${choice((issue.values as unknown[]).map(value => JSON.stringify(value)))}`
+    case 'invalid_format':
+      return issue.format === 'starts_with'
+        ? `accepted: a text that begins with "${issue.prefix}"`
+        : undefined
     default:
       return undefined
   }
+}
+
+function choice(values: string[]): string {
+  return [values.slice(0, -1).join(', '), ...values.slice(-1)].filter(Boolean).join(' or ')
 }
 
 const TYPES: Readonly<Record<string, string>> = {

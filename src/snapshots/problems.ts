@@ -7,7 +7,7 @@ export function unknownSnapshot(app: string, number: number): Problem {
   return new Problem({
     code: 'unknown_snapshot',
     status: 404,
-    detail: `${app} has no snapshot ${number}; "dormice timeline ${app}" lists what there is`,
+    detail: `${app} has no snapshot s${number}; "dormice timeline ${app}" lists what there is`,
   })
 }
 
@@ -15,7 +15,7 @@ export function unknownRelease(app: string, number: number): Problem {
   return new Problem({
     code: 'unknown_release',
     status: 404,
-    detail: `${app} has no release ${number}; "dormice timeline ${app}" lists what there is`,
+    detail: `${app} has no release r${number}; "dormice timeline ${app}" lists what there is`,
   })
 }
 
