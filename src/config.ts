@@ -23,6 +23,8 @@ export type Config = {
   accessLog: string
   /** Budget for all instances together, bytes. */
   memory: number
+  /** How many sandboxes lie ready at most, so that starts need not make one; 0: none. */
+  sandboxes: number
   /** An app is asleep when no lease was out for this long, ms. */
   sleepAfter: number
   /** How many layers an app's state may have before they are merged into one. */
@@ -85,6 +87,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
     parseListen,
     'host:port, e.g. "127.0.0.1:8080"',
   )
+  const memory = read(
+    env,
+    'DORMICE_MEMORY',
+    String(Math.floor(totalmem() * 0.6)),
+    parseBudget,
+    'a size of at least 32m, e.g. "700m", "2g"',
+  )
   const domain = read(
     env,
     'DORMICE_DOMAIN',
@@ -122,12 +131,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       parseAccessLog,
       '"file" (in the data folder), "off", "stdout", or the path of a file, e.g. "/var/log/dormice/access.jsonl"',
     ),
-    memory: read(
+    memory,
+    sandboxes: read(
       env,
-      'DORMICE_MEMORY',
-      String(Math.floor(totalmem() * 0.6)),
-      parseBudget,
-      'a size of at least 32m, e.g. "700m", "2g"',
+      'DORMICE_SANDBOXES',
+      String(defaultSandboxes(memory)),
+      parseSandboxes,
+      'a whole number of 0 (none) to 200',
     ),
     sleepAfter: read(
       env,
@@ -279,6 +289,10 @@ function parseDepth(text: string): number | undefined {
   return depth !== undefined && depth >= 2 && depth <= 50 ? depth : undefined
 }
 
+function parseSandboxes(text: string): number | undefined {
+  return text === '0' ? 0 : (parseCount(text) ?? 201) <= 200 ? parseCount(text) : undefined
+}
+
 function parseCount(text: string): number | undefined {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined
 }
@@ -286,6 +300,14 @@ function parseCount(text: string): number | undefined {
 function parseBudget(text: string): number | undefined {
   const bytes = parseSize(text)
   return bytes !== undefined && bytes >= 32 * 1024 * 1024 ? bytes : undefined
+}
+
+/** What a sandbox that lies ready costs (its shim and what it holds it with), bytes. */
+const sandboxBytes = 3 * 1024 * 1024
+
+/** As many as take a twentieth of the budget. */
+function defaultSandboxes(budget: number): number {
+  return Math.min(Math.max(Math.floor(budget / 20 / sandboxBytes), 2), 128)
 }
 
 /** At most 2 GiB, and on a small machine half of what it has, so that a build leaves the running apps alone. */

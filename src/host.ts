@@ -45,6 +45,8 @@ import { Traffic } from './traffic/traffic.ts'
 const sweepInterval = 1_000
 /** How often what runs is compared with what should, whatever events said, ms. */
 const lookInterval = 60_000
+/** How many sandboxes lie ready although nobody has woken lately. */
+const sandboxesAtLeast = 2
 /** How often it is looked whose layers are to be copied, ms. */
 const upkeepInterval = 1_000
 /** How often it is looked which custom domains are to be looked up, ms. */
@@ -116,7 +118,16 @@ async function buildHost({
   // What an earlier run was still receiving.
   await rm(join(config.data, 'uploads'), { recursive: true, force: true })
 
-  const engine = stack.use(new DockerEngine(store.hostId, { folder: config.data }))
+  const engine = stack.use(
+    new DockerEngine(store.hostId, {
+      folder: config.data,
+      sandboxes: {
+        min: Math.min(sandboxesAtLeast, config.sandboxes),
+        max: config.sandboxes,
+        failed: (what, error) => log.warn(what, { error }),
+      },
+    }),
+  )
   const ports = { http: config.listen.port, https: config.tls?.listen.port }
   const certificates = await openCertificates(config, log, host => {
     const label = parseHost(host, config.domain)

@@ -155,6 +155,11 @@ export class Apps {
     for (const instance of this.all()) instance.died(container, how)
   }
 
+  /** The engine says that a container runs where nobody can reach it any more. */
+  cutOff(container: string): void {
+    for (const instance of this.all()) instance.died(container)
+  }
+
   /** Whether the engine's events are heard from now on. */
   hears(hearing: boolean): void {
     this.#context.deaths.hears(hearing)

@@ -39,10 +39,11 @@ export class EngineSide {
     store.settleOn(live)
   }
 
-  /** What a container does; undefined: there is none. */
-  async stateOf(container: string): Promise<ContainerState | undefined> {
+  /** What a container does; `cut-off`: it runs where nobody can reach it; undefined: there is none. */
+  async stateOf(container: string): Promise<ContainerState | 'cut-off' | undefined> {
     try {
-      return (await this.#context.engine.container(container)).state
+      const { state, address } = await this.#context.engine.container(container)
+      return state === 'running' && address === undefined ? 'cut-off' : state
     } catch (error) {
       if (error instanceof NotFound) return undefined
       throw error

@@ -10,6 +10,7 @@ import {
   type Image,
   type Labels,
   NotFound,
+  type Started,
 } from '../engine/engine.ts'
 
 /* For tests of the lifecycle: an engine in memory whose every step waits for its turn. */
@@ -257,16 +258,18 @@ export class FakeEngine implements Engine {
     return result as T
   }
 
-  async start(spec: ContainerSpec): Promise<Container> {
+  async start(spec: ContainerSpec): Promise<Started> {
     const id = await this.create(spec)
     try {
       await this.run(id)
-      return await this.container(id)
+      return { ...(await this.container(id)), took: { create: 0, start: 0 } }
     } catch (error) {
       await this.remove(id).catch(() => undefined)
       throw error
     }
   }
+
+  async prepare(): Promise<void> {}
 
   create = (spec: ContainerSpec) =>
     this.#call(`create ${spec.name}`, () => this.machine.create(spec).id, { late: true })

@@ -9,7 +9,15 @@ export type WakeInfo = {
   kind: 'cold' | 'frozen'
   /** Milliseconds from the request's arrival until the instance was ready. */
   ms: number
+  /** What it consisted of, one after the other. */
+  parts?: readonly WakePart[]
 }
+
+/**
+ * A part of a wake, ms: until the engine was asked (for memory, for a turn), until the container was created, until the
+ * engine said that it runs, until its port answered.
+ */
+export type WakePart = { name: 'queue' | 'create' | 'start' | 'ready'; ms: number }
 
 /**
  * Why a lease is revoked whose instance has ended: nobody will accept a connection any more. Connections that there

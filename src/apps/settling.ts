@@ -65,7 +65,7 @@ export class Settling {
   }
 
   /**
-   * The container that runs is said to have ended, and it is looked whether it has.
+   * The container that runs is said to have ended, or to be out of reach, and it is looked whether it is.
    *
    * @param how see `Instance.died`
    */
@@ -82,7 +82,8 @@ export class Settling {
     // Where a request met it before the event that will tell how it ended, its container does.
     const seen = how !== undefined || (state === 'exited' && context.deaths.heardSince(live.since))
     const message = seen ? await this.#howItDied(container, how) : undefined
-    context.log.warn('app_died', { app: standing.name, how: message ?? 'nobody saw it end' })
+    const why = message ?? (state === 'cut-off' ? 'its network is gone' : 'nobody saw it end')
+    context.log.warn('app_died', { app: standing.name, how: why })
     if (message === undefined) await this.settle(container, 'recovery')
     else await this.crashed(container, message, ranFor)
   }

@@ -1,7 +1,7 @@
 import type { Container, ContainerSpec, LogLine } from '../engine/engine.ts'
 import type { Launch } from '../store/records.ts'
 import type { Context } from './context.ts'
-import type { Upstream } from './lease.ts'
+import type { Upstream, WakePart } from './lease.ts'
 import { containerName } from './naming.ts'
 import { effectiveSettings } from './settings.ts'
 import { graceSeconds } from './sleep.ts'
@@ -9,8 +9,8 @@ import { graceSeconds } from './sleep.ts'
 /** Size of an instance's /tmp. */
 const tmpBytes = 64 * 1024 * 1024
 
-/** A container that runs and whose port answers. */
-export type Running = { container: string; upstream: Upstream }
+/** A container that runs and whose port answers, and how long that took since the engine was asked. */
+export type Running = { container: string; upstream: Upstream; took: readonly WakePart[] }
 
 /** The container started but the app did not come up: it ended, or its port did not answer in time. */
 export class StartFailed extends Error {
@@ -31,9 +31,15 @@ export class StartFailed extends Error {
  * @throws {StartFailed} when the app itself does not come up; other errors are the engine's
  */
 export async function wake(context: Context, launch: Launch): Promise<Running> {
-  const container = await context.starts(() => context.engine.start(containerSpec(context, launch)))
+  const { took, ...container } = await context.starts(() =>
+    context.engine.start(containerSpec(context, launch)),
+  )
   context.step('wake.started')
-  return awaitReady(context, launch, container)
+  const running = await awaitReady(context, launch, container)
+  return {
+    ...running,
+    took: [{ name: 'create', ms: took.create }, { name: 'start', ms: took.start }, ...running.took],
+  }
 }
 
 /**
@@ -45,6 +51,7 @@ export async function wake(context: Context, launch: Launch): Promise<Running> {
 export async function awaitReady(context: Context, launch: Launch, container: Container): Promise<Running> {
   const { startTimeout } = effectiveSettings(context.config, launch.app.settings, launch.release.spec)
   const { port, health } = launch.release.spec
+  const began = performance.now()
   const done = new AbortController()
   const died = context.engine.wait(container.id, done.signal)
   died.catch(() => undefined)
@@ -66,7 +73,7 @@ export async function awaitReady(context: Context, launch: Launch, container: Co
     const exit = await Promise.race([up, died])
     if (exit) throw new StartFailed(container.id, describeExit(exit))
     context.step('wake.ready')
-    return { container: container.id, upstream }
+    return { container: container.id, upstream, took: [{ name: 'ready', ms: performance.now() - began }] }
   } finally {
     done.abort()
   }

@@ -48,7 +48,7 @@ export class Waking {
     const { memory } = settings.read()
     standing.become('waking')
     try {
-      const left = await engineSide.leftover()
+      const left = await this.#reachable(await engineSide.leftover())
       // Read only now: where the container is gone, the app goes on from the newest snapshot of it.
       const launch = store.launch(name)
       if (!launch) throw problems.noRelease(name)
@@ -57,7 +57,7 @@ export class Waking {
       const adopted = left?.state === 'running'
       const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
       const running = await (adopted ? start() : this.pace.timed(start))
-      this.awake(running, adopted ? undefined : { kind: 'cold', ms: performance.now() - asked })
+      this.awake(running, adopted ? undefined : coldSince(asked, running))
     } catch (error) {
       if (again && error instanceof NotFound && (await engineSide.imageIsBack())) {
         keeper.release(name)
@@ -93,11 +93,20 @@ export class Waking {
     if (how !== undefined) this.#sleeper.died(running.container, how)
   }
 
+  /** One that runs where nobody can reach it is put to sleep: its image can be reached. */
+  async #reachable(left: Container | undefined): Promise<Container | undefined> {
+    if (left?.state !== 'running' || left.address !== undefined) return left
+    await this.#settling.settle(left.id, 'recovery')
+    this.#parts.standing.become('waking')
+    return undefined
+  }
+
   /** Goes on with the very container that holds the app's newest data. */
   async #resume(left: Container, launch: Launch): Promise<Running> {
     const { context } = this.#parts
     const { engine, starts } = context
     if (left.state === 'running') return awaitReady(context, launch, left)
+    const began = performance.now()
     const found = await starts(async () => {
       await engine.run(left.id)
       return engine.container(left.id)
@@ -106,7 +115,9 @@ export class Waking {
       if (!(error instanceof EngineUnavailable)) await this.#settling.settle(left.id, 'recovery')
       throw error
     })
-    return awaitReady(context, launch, found)
+    const start = performance.now() - began
+    const running = await awaitReady(context, launch, found)
+    return { ...running, took: [{ name: 'start', ms: start }, ...running.took] }
   }
 
   /** Settles a wake that failed; returns what to tell those who waited for it. */
@@ -130,4 +141,11 @@ export class Waking {
       ? problems.engineUnavailable(error)
       : problems.wakeFailed(name, error)
   }
+}
+
+/** What is told of a wake that began with a request, ms of `performance.now()`. */
+function coldSince(asked: number, { took }: Running): WakeInfo {
+  const ms = performance.now() - asked
+  const queue = took.reduce((left, part) => left - part.ms, ms)
+  return { kind: 'cold', ms, parts: [{ name: 'queue', ms: Math.max(queue, 0) }, ...took] }
 }

@@ -15,6 +15,7 @@ class Scene implements Watch {
   #waiting = Promise.withResolvers<void>()
   readonly #events: EngineEvent[] = []
   readonly engine = {
+    prepare: async () => {},
     probe: () => this.probed.promise,
     events: (signal: AbortSignal) => this.#tell(signal),
   }
@@ -24,6 +25,7 @@ class Scene implements Watch {
     look: async () => void this.heard.push('look'),
     hears: (hearing: boolean) => void this.heard.push(hearing ? 'connected' : 'lost'),
     died: (container: string, code: number) => void this.heard.push(`${container} died with ${code}`),
+    cutOff: (container: string) => void this.heard.push(`${container} cut off`),
   }
 
   async happens(...events: EngineEvent[]): Promise<void> {

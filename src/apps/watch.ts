@@ -6,8 +6,8 @@ import type { Apps } from './apps.ts'
 
 /** What is watched, and who is told. */
 export type Watch = {
-  engine: Pick<Engine, 'events' | 'probe'>
-  apps: Pick<Apps, 'reconcile' | 'settled' | 'look' | 'hears' | 'died'>
+  engine: Pick<Engine, 'events' | 'probe' | 'prepare'>
+  apps: Pick<Apps, 'reconcile' | 'settled' | 'look' | 'hears' | 'died' | 'cutOff'>
   log: Log
 }
 
@@ -19,6 +19,7 @@ export async function watch(watched: Watch, signal: AbortSignal): Promise<void> 
   const following = follow(watched, signal)
   await reconcile(watched, signal)
   // What needs to know it would find out by itself, while somebody waits.
+  if (!signal.aborted) await watched.engine.prepare()
   if (!signal.aborted) await probe(watched)
   await following
 }
@@ -48,6 +49,10 @@ async function follow({ engine, apps, log }: Watch, signal: AbortSignal): Promis
   for await (const event of engine.events(signal)) {
     if (event.kind === 'died') {
       apps.died(event.container, event.code)
+      continue
+    }
+    if (event.kind === 'cut-off') {
+      apps.cutOff(event.container)
       continue
     }
     const lost = connected && event.kind === 'disconnected'

@@ -112,6 +112,13 @@ test('the first request after a wake says so', () => {
     'Server-Timing: db;dur=3',
     'Server-Timing: wake;desc=cold;dur=132',
   ])
+  const parts = [
+    { name: 'create', ms: 5.04 },
+    { name: 'ready', ms: 71.26 },
+  ]
+  assert.deepEqual(toVisitor([], { wake: { ...wake, parts } as never }), [
+    'Server-Timing: wake;desc=cold;dur=132, wake-create;dur=5, wake-ready;dur=71.3',
+  ])
 })
 
 test('an app learns that trailers are welcome, and of no other transfer coding', () => {

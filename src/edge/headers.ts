@@ -180,7 +180,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], rules: Respon
   out = withoutListed(out, connection)
   // Node refuses to announce trailers where the body's framing cannot carry them.
   if (trailer !== undefined && rules.mayTrail && !sized) out.push('Trailer', trailer)
-  if (rules.wake) out.push('Server-Timing', `wake;desc=${wakeHeader(rules.wake)}`)
+  if (rules.wake) out.push('Server-Timing', wakeTiming(rules.wake))
   if (rules.close) out.push('Connection', 'close')
   if (rules.hsts !== undefined) out.push('Strict-Transport-Security', rules.hsts)
   return out
@@ -208,6 +208,12 @@ export function trailerPairs(raw: readonly (Buffer | string)[]): [string, string
 function text(value: Buffer | string | undefined): string {
   if (typeof value === 'string') return value
   return value === undefined ? '' : value.toString('latin1')
+}
+
+/** The wake and its parts, ms with one decimal. */
+function wakeTiming(wake: WakeInfo): string {
+  const parts = (wake.parts ?? []).map(({ name, ms }) => `wake-${name};dur=${Math.round(ms * 10) / 10}`)
+  return [`wake;desc=${wakeHeader(wake)}`, ...parts].join(', ')
 }
 
 function wakeHeader(wake: WakeInfo): string {

@@ -104,9 +104,15 @@ export type Container = {
   labels: Labels
   /** Reference or id of the image it was created from. */
   image: string
-  /** Address on the host's network where its ports are reached; undefined unless it runs. */
+  /**
+   * Address on the host's network where its ports are reached; undefined unless it runs, and where it runs but lost
+   * its network for good.
+   */
   address: string | undefined
 }
+
+/** A container that was started, and how long the engine took for it, ms. */
+export type Started = Container & { took: { create: number; start: number } }
 
 export type Exit = { code: number; oomKilled: boolean }
 
@@ -170,6 +176,8 @@ export type LogLine = {
 
 export type EngineEvent =
   | { kind: 'died'; container: string; code: number }
+  /** A container that runs lost its network for good. */
+  | { kind: 'cut-off'; container: string }
   /** The event stream was (re)connected: anything may have been missed, look again. */
   | { kind: 'connected' }
   | { kind: 'disconnected' }
@@ -179,7 +187,7 @@ export interface Engine {
    * Creates and starts; resolves with its address when the engine says it runs (not: when its port answers).
    * @throws {CannotStart} and then no container is left
    */
-  start(spec: ContainerSpec): Promise<Container>
+  start(spec: ContainerSpec): Promise<Started>
   /** Creates without starting. */
   create(spec: ContainerSpec): Promise<string>
   /** Starts a created container. @throws {CannotStart} */
@@ -280,6 +288,8 @@ export interface Engine {
     source: LayerSource,
   ): Promise<Assembled>
 
+  /** Has ready from now on what starts are made faster with. Called once what earlier runs left was looked at. */
+  prepare(): Promise<void>
   /** What happens to containers of this host. Reconnects for ever until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<EngineEvent>
 }

@@ -217,8 +217,17 @@ export class TestHost implements AsyncDisposable {
     }
   }
 
-  /** This host's containers on the engine, in any state. */
+  /** This host's containers on the engine, in any state, that run apps or build them. */
   async containers(): Promise<Docker.ContainerInfo[]> {
+    return (await this.#owned()).filter(({ Labels }) => Labels['dormice.role'] !== 'sandbox')
+  }
+
+  /** What holds this host's sandboxes, in any state. */
+  async sandboxes(): Promise<Docker.ContainerInfo[]> {
+    return (await this.#owned()).filter(({ Labels }) => Labels['dormice.role'] === 'sandbox')
+  }
+
+  #owned(): Promise<Docker.ContainerInfo[]> {
     return this.#docker.listContainers({ all: true, filters: { label: [`dormice.host=${this.id}`] } })
   }
 

@@ -7,11 +7,11 @@ import { readFrames } from './frames.ts'
 import { ownedBy, readLabels } from './labels.ts'
 import { withoutMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
-import { containerOptions } from './spec.ts'
+import { containerOptions, type Sandbox, sandboxAddress, sandboxOf } from './spec.ts'
 
-export async function create(docker: Docker, spec: ContainerSpec): Promise<string> {
+export async function create(docker: Docker, spec: ContainerSpec, sandbox?: Sandbox): Promise<string> {
   const made = await bounded('create container', 30_000, () =>
-    docker.createContainer(containerOptions(spec, networkName)),
+    docker.createContainer(containerOptions(spec, sandbox ?? networkName)),
   )
   return made.id
 }
@@ -73,13 +73,21 @@ async function untilRemoved(docker: Docker, id: string): Promise<void> {
 
 export async function get(docker: Docker, id: string): Promise<Container> {
   const info = await inspect(docker, id)
+  const state = toState(info.State.Status)
   return {
     id: info.Id,
     name: info.Name.replace(/^\//, ''),
-    state: toState(info.State.Status),
+    state,
     labels: readLabels(info.Config.Labels),
     image: info.Config.Image,
-    address: info.NetworkSettings.Networks[networkName]?.IPAddress || undefined,
+    address: await address(),
+  }
+
+  async function address(): Promise<string | undefined> {
+    const sandbox = sandboxOf(info.HostConfig.NetworkMode)
+    if (sandbox === undefined) return info.NetworkSettings.Networks[networkName]?.IPAddress || undefined
+    if (state !== 'running' && state !== 'paused') return undefined
+    return (await isRunning(docker, sandbox)) ? sandboxAddress(info.Config.Labels) : undefined
   }
 }
 
@@ -87,14 +95,33 @@ export async function list(docker: Docker, host: string): Promise<Container[]> {
   const found = await bounded('list containers', 30_000, () =>
     docker.listContainers({ all: true, filters: ownedBy(host) }),
   )
-  return found.map(info => ({
-    id: info.Id,
-    name: (info.Names[0] ?? '').replace(/^\//, ''),
-    state: toState(info.State),
-    labels: readLabels(info.Labels),
-    image: info.Image,
-    address: info.NetworkSettings?.Networks[networkName]?.IPAddress || undefined,
-  }))
+  const running = new Set(found.filter(({ State }) => State === 'running').map(({ Id }) => Id))
+  const address = (info: Docker.ContainerInfo) => {
+    const sandbox = sandboxOf(info.HostConfig.NetworkMode)
+    if (sandbox === undefined) return info.NetworkSettings?.Networks[networkName]?.IPAddress || undefined
+    return running.has(info.Id) && running.has(sandbox) ? sandboxAddress(info.Labels) : undefined
+  }
+  return found
+    .map(info => ({
+      id: info.Id,
+      name: (info.Names[0] ?? '').replace(/^\//, ''),
+      state: toState(info.State),
+      labels: readLabels(info.Labels),
+      image: info.Image,
+      address: address(info),
+    }))
+    .filter(({ labels }) => labels.role !== 'sandbox')
+}
+
+/** Whether a container runs; false when there is none. */
+export function isRunning(docker: Docker, id: string): Promise<boolean> {
+  return inspect(docker, id).then(
+    ({ State }) => State.Running,
+    error => {
+      if (error instanceof NotFound) return false
+      throw error
+    },
+  )
 }
 
 export async function changes(docker: Docker, id: string): Promise<Change[]> {

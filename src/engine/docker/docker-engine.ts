@@ -4,11 +4,13 @@ import {
   type Assembled,
   type ContainerSpec,
   type Engine,
+  type EngineEvent,
   type ImageManifest,
   type Labels,
   type LayerSink,
   type LayerSource,
   NotFound,
+  type Started,
 } from '../engine.ts'
 import { cpuTime, outbound } from './activity.ts'
 import { assemble } from './assemble.ts'
@@ -21,13 +23,19 @@ import { freeze, thaw } from './freeze.ts'
 import { manifestOf } from './image-config.ts'
 import * as images from './images.ts'
 import { buildNetworkName, ensureNetwork, networkName } from './network.ts'
+import { Sandboxes, type SandboxesOptions } from './sandboxes/sandboxes.ts'
+import type { Sandbox } from './spec.ts'
 import { takesLayersLeftOut } from './tiny-image.ts'
 
 export type DockerEngineOptions = {
   docker?: Docker
   /** Where it is kept what the engine sent, so that it need not send it again after a restart. */
   folder?: string
+  /** How many sandboxes lie ready; none when not given. */
+  sandboxes?: SandboxesOptions
 }
+
+const noSandboxes: SandboxesOptions = { min: 0, max: 0, failed: () => undefined }
 
 /**
  * Docker, from API 1.41 (20.10) on, through its socket. `host` is the id that labels what this host owns. Dispose of it
@@ -37,13 +45,18 @@ export class DockerEngine implements Engine, AsyncDisposable {
   readonly #docker: Docker
   readonly #host: string
   readonly #copies: LayerCopies
+  readonly #sandboxes: Sandboxes
   #network: Promise<void> | undefined
   #leavesOut: Promise<boolean> | undefined
 
-  constructor(host: string, { docker = connect(), folder }: DockerEngineOptions = {}) {
+  constructor(
+    host: string,
+    { docker = connect(), folder, sandboxes = noSandboxes }: DockerEngineOptions = {},
+  ) {
     this.#docker = docker
     this.#host = host
     this.#copies = new LayerCopies(docker, host, folder)
+    this.#sandboxes = new Sandboxes(docker, host, sandboxes)
   }
 
   async create(spec: ContainerSpec): Promise<string> {
@@ -56,16 +69,28 @@ export class DockerEngine implements Engine, AsyncDisposable {
     return containers.create(this.#docker, spec)
   }
 
-  async start(spec: ContainerSpec) {
-    const id = await this.create(spec)
+  start(spec: ContainerSpec): Promise<Started> {
+    return this.#sandboxes.into(sandbox => this.#start(spec, sandbox))
+  }
+
+  async #start(spec: ContainerSpec, sandbox: Sandbox | undefined): Promise<Started> {
+    const began = performance.now()
+    const id = sandbox ? await containers.create(this.#docker, spec, sandbox) : await this.create(spec)
     try {
+      const created = performance.now()
       await this.run(id)
-      return await this.container(id)
+      const took = { create: created - began, start: performance.now() - created }
+      if (sandbox === undefined) return { ...(await this.container(id)), took }
+      // All is known: asking the engine would take as long as the create.
+      const { name, labels, image } = spec
+      return { id, name, labels, image, state: 'running', address: sandbox.address, took }
     } catch (error) {
       await this.remove(id).catch(() => undefined)
       throw error
     }
   }
+
+  prepare = () => this.#sandboxes.begin()
 
   async run(id: string): Promise<void> {
     try {
@@ -82,7 +107,10 @@ export class DockerEngine implements Engine, AsyncDisposable {
   freeze = (id: string) => freeze(this.#docker, id)
   thaw = (id: string) => thaw(this.#docker, id)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
-  remove = (id: string) => containers.remove(this.#docker, id)
+  async remove(id: string): Promise<void> {
+    await containers.remove(this.#docker, id)
+    this.#sandboxes.left(id)
+  }
   cpuTime = (id: string) => cpuTime(this.#docker, id)
   outbound = (id: string) => outbound(this.#docker, id)
   container = (id: string) => containers.get(this.#docker, id)
@@ -137,9 +165,20 @@ export class DockerEngine implements Engine, AsyncDisposable {
     return this.#leavesOut
   }
 
-  events = (signal: AbortSignal) => events(this.#docker, this.#host, signal)
+  async *events(signal: AbortSignal): AsyncGenerator<EngineEvent> {
+    for await (const event of events(this.#docker, this.#host, signal)) {
+      if (event.kind === 'sandbox-died') {
+        const container = this.#sandboxes.died(event.sandbox)
+        if (container !== undefined) yield { kind: 'cut-off', container }
+        continue
+      }
+      if (event.kind === 'connected') void this.#sandboxes.check()
+      yield event
+    }
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sandboxes[Symbol.asyncDispose]()
     await this.#copies[Symbol.asyncDispose]()
   }
 }

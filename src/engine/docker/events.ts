@@ -3,10 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { EngineEvent } from '../engine.ts'
 import { bounded } from './client.ts'
-import { ownedBy } from './labels.ts'
+import { ownedBy, readLabels } from './labels.ts'
 
 const firstPause = 100
 const longestPause = 5_000
+
+/** What holds a sandbox has ended. */
+export type SandboxDied = { kind: 'sandbox-died'; sandbox: string }
 
 /**
  * Deaths of this host's containers, as they happen. The stream reconnects for ever with capped backoff;
@@ -16,7 +19,7 @@ export async function* events(
   docker: Docker,
   host: string,
   signal: AbortSignal,
-): AsyncGenerator<EngineEvent> {
+): AsyncGenerator<EngineEvent | SandboxDied> {
   let pause = firstPause
   while (!signal.aborted) {
     try {
@@ -39,7 +42,7 @@ export async function* events(
   }
 }
 
-async function* read(stream: Readable): AsyncGenerator<EngineEvent> {
+async function* read(stream: Readable): AsyncGenerator<EngineEvent | SandboxDied> {
   let rest = ''
   stream.setEncoding('utf8')
   for await (const chunk of stream) {
@@ -47,9 +50,10 @@ async function* read(stream: Readable): AsyncGenerator<EngineEvent> {
     rest = lines.pop() ?? ''
     for (const line of lines) {
       if (line.trim() === '') continue
-      const event: { Actor: { ID: string; Attributes?: Record<string, string> } } = JSON.parse(line)
-      const code = Number(event.Actor.Attributes?.exitCode ?? 0)
-      yield { kind: 'died', container: event.Actor.ID, code }
+      const { Actor }: { Actor: { ID: string; Attributes?: Record<string, string> } } = JSON.parse(line)
+      // The engine tells a container's labels among its attributes.
+      if (readLabels(Actor.Attributes).role === 'sandbox') yield { kind: 'sandbox-died', sandbox: Actor.ID }
+      else yield { kind: 'died', container: Actor.ID, code: Number(Actor.Attributes?.exitCode ?? 0) }
     }
   }
 }

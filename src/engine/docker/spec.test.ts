@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ContainerSpec } from '../engine.ts'
-import { containerOptions } from './spec.ts'
+import { containerOptions, sandboxOptions } from './spec.ts'
 
 const spec: ContainerSpec = {
   name: 'dormice-0a1b2c3d4e5f-notes',
@@ -87,6 +87,43 @@ test('a build has its cache as a volume, which no commit keeps, and nothing of t
           },
         },
       ],
+    },
+  })
+})
+
+test('an instance in a sandbox differs in its network alone', () => {
+  const { Labels, HostConfig, ...rest } = golden
+  assert.deepEqual(containerOptions(spec, { id: 'abc', address: '172.18.0.9' }), {
+    ...rest,
+    Labels: { ...Labels, 'dormice.address': '172.18.0.9' },
+    HostConfig: { ...HostConfig, NetworkMode: 'container:abc' },
+  })
+})
+
+test('what holds a sandbox may do nothing, and has next to nothing', () => {
+  assert.deepEqual(sandboxOptions('0a1b2c3d4e5f', 'dormice/sandbox:1', 'dormice'), {
+    Image: 'dormice/sandbox:1',
+    Labels: {
+      'dormice.host': '0a1b2c3d4e5f',
+      'dormice.role': 'sandbox',
+      'dormice.app': '',
+      'dormice.generation': '0',
+      'dormice.release': '0',
+    },
+    Hostname: 'dormice',
+    User: '65534:65534',
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: 'dormice',
+      IpcMode: 'none',
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Memory: 16_777_216,
+      MemorySwap: 16_777_216,
+      PidsLimit: 4,
+      LogConfig: { Type: 'none', Config: {} },
+      RestartPolicy: { Name: 'no' },
     },
   })
 })

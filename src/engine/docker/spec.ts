@@ -9,19 +9,28 @@ const deniedToImages = ['NET_RAW', 'MKNOD', 'SYS_CHROOT', 'AUDIT_WRITE']
 /** The user of our own runtimes; see `runtimes/`. */
 const runtimeUser = '1000:1000'
 
+/** A network namespace that is held ready: the container that holds it, and its address on the instances' network. */
+export type Sandbox = { id: string; address: string }
+
+const addressLabel = 'dormice.address'
+
 /**
- * The settings of every container that Dormice makes: the one place where they are built. Containers run
- * strangers' code, so whatever is not needed is off.
+ * The settings of every container that runs an app or builds it. They run strangers' code, so whatever is not needed
+ * is off. This file is the one place where containers' settings are built.
  *
- * @param network the engine network that containers join
+ * @param network the engine network that the container joins, or the sandbox that it is put into
  */
-export function containerOptions(spec: ContainerSpec, network: string): ContainerCreateOptions {
+export function containerOptions(spec: ContainerSpec, network: string | Sandbox): ContainerCreateOptions {
   const confined = spec.confinement === 'confined'
   const [program = '', ...args] = spec.command
   return {
     name: spec.name,
     Image: spec.image,
-    Labels: { ...writeLabels(spec.labels), ...secretsLabel(spec.secrets ?? []) },
+    Labels: {
+      ...writeLabels(spec.labels),
+      ...secretsLabel(spec.secrets ?? []),
+      ...(typeof network === 'string' ? {} : { [addressLabel]: network.address }),
+    },
     Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
     Entrypoint: [program],
     Cmd: args,
@@ -31,7 +40,7 @@ export function containerOptions(spec: ContainerSpec, network: string): Containe
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       Init: true,
-      NetworkMode: network,
+      NetworkMode: typeof network === 'string' ? network : `container:${network.id}`,
       CapDrop: confined ? ['ALL'] : deniedToImages,
       SecurityOpt: ['no-new-privileges'],
       Memory: spec.limits.memory,
@@ -65,4 +74,40 @@ export function containerOptions(spec: ContainerSpec, network: string): Containe
         : {}),
     },
   }
+}
+
+/** The settings of a container that holds a sandbox. It runs nothing but a program of ours that waits. */
+export function sandboxOptions(host: string, image: string, network: string): ContainerCreateOptions {
+  return {
+    Image: image,
+    Labels: writeLabels({ host, role: 'sandbox', app: '', generation: 0, release: 0 }),
+    Hostname: 'dormice',
+    User: '65534:65534',
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: network,
+      // Nobody but what holds it: apps share its network and nothing else.
+      IpcMode: 'none',
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Memory: 16 * 1024 * 1024,
+      MemorySwap: 16 * 1024 * 1024,
+      PidsLimit: 4,
+      LogConfig: { Type: 'none', Config: {} },
+      RestartPolicy: { Name: 'no' },
+    },
+  }
+}
+
+/** The id of the sandbox that a container is in, by its network mode; undefined: it has a network of its own. */
+export function sandboxOf(networkMode: string | undefined): string | undefined {
+  return networkMode?.startsWith('container:') ? networkMode.slice('container:'.length) : undefined
+}
+
+/** Where a container in a sandbox is reached, by its labels. */
+export function sandboxAddress(
+  labels: Readonly<Record<string, string>> | null | undefined,
+): string | undefined {
+  return labels?.[addressLabel] || undefined
 }

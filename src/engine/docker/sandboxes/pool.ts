@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Demand } from './demand.ts'
+
+/** How many sandboxes lie ready at least, and at most. */
+export type PoolSize = { min: number; max: number }
+
+export type PoolOptions<T> = PoolSize & {
+  make: () => Promise<T>
+  discard: (it: T) => Promise<void>
+  /** How it went wrong; it is tried again later. */
+  failed: (error: unknown) => void
+  /** ms of a clock that only grows. */
+  now: () => number
+  /** How long nothing is made after the last that {@link Pool.during} ran, ms: what was started needs the machine. */
+  calm: number
+}
+
+/** How long making new ones stands back behind what {@link Pool.during} runs, ms; then it goes on beside it. */
+const patience = 1_000
+/** How long nothing is made after one could not be made, ms. */
+const pause = 5_000
+
+/**
+ * What takes long to make and lies ready, each to be used once: as many as were asked for lately, within bounds.
+ * None is made while somebody waits for what {@link during} runs, unless that never ends.
+ */
+export class Pool<T> implements AsyncDisposable {
+  readonly #options: PoolOptions<T>
+  readonly #ready: T[] = []
+  readonly #demand = new Demand()
+  readonly #closing = new AbortController()
+  #filling: Promise<void> | undefined
+  #running = 0
+  #ended = Number.NEGATIVE_INFINITY
+  #misses = 0
+  #open = false
+
+  constructor(options: PoolOptions<T>) {
+    this.#options = options
+  }
+
+  /** How many lie ready, and how many were asked for when there was none. */
+  get counts(): { ready: number; misses: number } {
+    return { ready: this.#ready.length, misses: this.#misses }
+  }
+
+  /** Begins to make them. */
+  open(): void {
+    this.#open = true
+    this.tend()
+  }
+
+  /** One that nobody else gets; undefined when none is ready. */
+  take(): T | undefined {
+    this.#demand.add(this.#options.now())
+    const taken = this.#ready.shift()
+    if (taken === undefined) this.#misses++
+    this.tend()
+    return taken
+  }
+
+  /** Runs what none is to be made beside. */
+  async during<R>(run: () => Promise<R>): Promise<R> {
+    this.#running++
+    try {
+      return await run()
+    } finally {
+      this.#running--
+      this.#ended = this.#options.now()
+    }
+  }
+
+  /** Takes out those for which the condition holds: they cannot be used. */
+  drop(gone: (it: T) => boolean): void {
+    const kept = this.#ready.filter(it => !gone(it))
+    if (kept.length === this.#ready.length) return
+    this.#ready.splice(0, Number.POSITIVE_INFINITY, ...kept)
+    this.tend()
+  }
+
+  /** Begins to bring it to the size that it should have, if it has another; called every now and then. */
+  tend(): void {
+    if (!this.#open) return
+    this.#filling ??= this.#fill()
+      .catch(async error => {
+        if (this.#closing.signal.aborted) return
+        this.#options.failed(error)
+        await this.#sleep(pause)
+      })
+      .finally(() => {
+        this.#filling = undefined
+      })
+  }
+
+  /** Discards all that lie ready, and makes no more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    await this.#filling
+    const left = this.#ready.splice(0)
+    await Promise.all(left.map(it => this.#options.discard(it).catch(this.#options.failed)))
+  }
+
+  get #target(): number {
+    const { min, max, now } = this.#options
+    return Math.min(Math.max(this.#demand.peak(now()), min), max)
+  }
+
+  async #fill(): Promise<void> {
+    while (!this.#closing.signal.aborted && this.#ready.length !== this.#target) {
+      await this.#untilCalm()
+      if (this.#closing.signal.aborted) return
+      const spare = this.#ready.length > this.#target ? this.#ready.shift() : undefined
+      if (spare !== undefined) await this.#options.discard(spare)
+      else this.#ready.push(await this.#options.make())
+    }
+  }
+
+  async #untilCalm(): Promise<void> {
+    const { now, calm } = this.#options
+    const deadline = now() + patience
+    for (;;) {
+      const left = this.#running > 0 ? Math.max(calm, 1) : this.#ended + calm - now()
+      if (left <= 0 || now() >= deadline) return
+      await this.#sleep(Math.min(left, deadline - now()))
+      if (this.#closing.signal.aborted) return
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined)
+  }
+}

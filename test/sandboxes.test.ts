@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import Docker from 'dockerode'
+import { TestHost } from './support/host.ts'
+
+const docker = new Docker()
+
+/** The sandbox that an app's container is in; undefined: it has a network of its own. */
+async function sandboxOf(host: TestHost): Promise<string | undefined> {
+  const [container] = await host.containers()
+  const mode = container?.HostConfig.NetworkMode ?? ''
+  return mode.startsWith('container:') ? mode.slice('container:'.length) : undefined
+}
+
+/** Resolves once so many sandboxes run, with their ids. */
+async function untilThereAre(host: TestHost, count: number): Promise<string[]> {
+  for (;;) {
+    const running = (await host.sandboxes()).filter(({ State }) => State === 'running')
+    if (running.length === count) return running.map(({ Id }) => Id)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+async function writes(host: TestHost, path: string, text: string): Promise<void> {
+  assert.equal((await host.visit('box', path, { method: 'PUT', body: text })).status, 200)
+}
+
+const app = `import { createServer } from 'node:http'
+import { readFile, writeFile } from 'node:fs/promises'
+createServer(async (req, res) => {
+  if (req.method === 'PUT') {
+    const chunks = []
+    for await (const chunk of req) chunks.push(chunk)
+    await writeFile('/app' + req.url, Buffer.concat(chunks))
+  }
+  res.end(await readFile('/app' + req.url).catch(() => 'nothing'))
+}).listen(process.env.PORT)
+`
+
+describe('a sandbox', () => {
+  let host: TestHost
+  before(async () => {
+    host = await TestHost.start({ DORMICE_SLEEP_AFTER: '1h', DORMICE_SANDBOXES: '2' })
+    await host.deployText('box', 'main.mjs', app)
+    await host.sleep('box')
+    await untilThereAre(host, 2)
+  })
+  after(() => host[Symbol.asyncDispose]())
+
+  test('lies ready for an instance, is used once, and goes with it', async () => {
+    const ready = await untilThereAre(host, 2)
+    await writes(host, '/note', 'kept')
+    const used = await sandboxOf(host)
+    assert.ok(used !== undefined && ready.includes(used))
+    assert.equal((await untilThereAre(host, 3)).filter(id => ready.includes(id)).length, 2)
+    await host.sleep('box')
+    assert.ok(!(await untilThereAre(host, 2)).includes(used))
+    assert.equal((await host.visit('box', '/note')).body, 'kept')
+    assert.notEqual(await sandboxOf(host), used)
+    await host.sleep('box')
+  })
+
+  test('that has gone while it lay ready is replaced, and who wakes meanwhile is answered', async () => {
+    for (const id of await untilThereAre(host, 2)) await docker.getContainer(id).remove({ force: true })
+    assert.equal((await host.visit('box', '/note')).body, 'kept')
+    await host.sleep('box')
+    await untilThereAre(host, 2)
+  })
+
+  test('that goes under an instance costs the app a sleep, and neither a file nor a request', async () => {
+    await writes(host, '/note', 'written before')
+    const used = await sandboxOf(host)
+    assert.ok(used !== undefined)
+    await docker.getContainer(used).remove({ force: true })
+    await host.logged('asleep')
+    assert.equal((await host.visit('box', '/note')).body, 'written before')
+    assert.notEqual(await sandboxOf(host), used)
+    await host.sleep('box')
+  })
+
+  test('that an earlier run of the host left is removed, but for one with an app in it', async () => {
+    await host.visit('box')
+    const used = await sandboxOf(host)
+    const left = await untilThereAre(host, 3)
+    await host.kill('SIGKILL')
+    await host.boot()
+    assert.equal((await host.visit('box', '/note')).body, 'written before')
+    assert.equal(await sandboxOf(host), used)
+    while ((await host.sandboxes()).some(({ Id }) => Id !== used && left.includes(Id)))
+      await new Promise(resolve => setTimeout(resolve, 50))
+    await untilThereAre(host, 3)
+    await host.sleep('box')
+    await untilThereAre(host, 2)
+  })
+
+  test('is not left behind by a host that ends', async () => {
+    await host.visit('box')
+    await host.kill('SIGTERM')
+    assert.deepEqual(await host.sandboxes(), [])
+    await host.boot()
+  })
+})
+
+test('without sandboxes apps wake all the same', async () => {
+  await using host = await TestHost.start({ DORMICE_SANDBOXES: '0' })
+  await host.deployText('box', 'main.mjs', app)
+  await host.sleep('box')
+  assert.equal((await host.visit('box')).body, 'nothing')
+  assert.equal(await sandboxOf(host), undefined)
+  assert.deepEqual(await host.sandboxes(), [])
+})
