@@ -27,6 +27,8 @@ export type Config = {
   sandboxes: number
   /** An app is asleep when no lease was out for this long, ms. */
   sleepAfter: number
+  /** One that is idle for this long, ms, is frozen until then. */
+  freezeAfter: number
   /** How many layers an app's state may have before they are merged into one. */
   compactDepth: number
   /** How long after an app has fallen asleep its layers are copied to the data folder, ms. */
@@ -143,6 +145,13 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       env,
       'DORMICE_SLEEP_AFTER',
       '5m',
+      positive(parseDuration),
+      'a duration, e.g. "30s", "5m"',
+    ),
+    freezeAfter: read(
+      env,
+      'DORMICE_FREEZE_AFTER',
+      '30s',
       positive(parseDuration),
       'a duration, e.g. "30s", "5m"',
     ),

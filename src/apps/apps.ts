@@ -172,10 +172,11 @@ export class Apps {
   async look(): Promise<void> {
     const { engine, store, log } = this.#context
     const containers = await engine.containers()
-    const running = new Set(containers.filter(one => one.state === 'running').map(one => one.id))
+    const states = new Map(containers.map(({ id, state }) => [id, state]))
     for (const instance of this.all()) {
       const { container } = instance
-      if (container !== undefined && !running.has(container)) instance.died(container)
+      if (container === undefined) continue
+      if (states.get(container) !== (instance.frozen ? 'paused' : 'running')) instance.died(container)
     }
     for (const { id, labels, name } of containers) {
       const instance = this.find(labels.app)

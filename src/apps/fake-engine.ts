@@ -164,6 +164,18 @@ export class FakeMachine {
     void this.turn(`exit ${id}`).then(() => this.end(id, 1, true))
   }
 
+  pause(id: string): void {
+    const container = this.container(id)
+    if (container.state !== 'running' && container.state !== 'paused') throw new Error(`${id} is not running`)
+    container.state = 'paused'
+  }
+
+  unpause(id: string): void {
+    const container = this.container(id)
+    if (container.state === 'paused') container.state = 'running'
+    if (container.state !== 'running') throw new Error(`${id} is not running`)
+  }
+
   end(id: string, code: number, died: boolean): void {
     const container = this.containers.get(id)
     if (container?.state !== 'running' && container?.state !== 'paused') return
@@ -271,6 +283,11 @@ export class FakeEngine implements Engine {
 
   async prepare(): Promise<void> {}
 
+  reclaim = (id: string) => this.#call(`reclaim ${id}`, () => (this.machine.container(id), 0))
+  freeze = (id: string) =>
+    this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })
+  thaw = (id: string) => this.#call(`thaw ${id}`, () => this.machine.unpause(id), { late: true })
+
   create = (spec: ContainerSpec) =>
     this.#call(`create ${spec.name}`, () => this.machine.create(spec).id, { late: true })
   run = (id: string) => this.#call(`run ${id}`, () => this.machine.run(id), { late: true })
@@ -316,8 +333,6 @@ export class FakeEngine implements Engine {
   }
 
   probe = unused
-  freeze = unused
-  thaw = unused
   manifest = unused
   copyLayers = unused
   assemble = unused

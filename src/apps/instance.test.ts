@@ -313,13 +313,13 @@ test('a request cancels the sleep that waits for a quiet lease; another quiet on
   lease.release()
 })
 
-test('for memory, an app goes to sleep for another although a quiet lease has just been out', async t => {
+test('for memory, an app is frozen for another although a quiet lease has just been out', async t => {
   const stage = new Stage(t, ['a', 'b', 'c'])
   for (const name of ['a', 'b']) await stage.app(name).wake()
   stage.app('a').quietLease()?.release()
   await stage.app('c').wake()
   await stage.app('a').undisturbed(async () => undefined)
-  assert.deepEqual([stage.app('a').state, stage.app('b').state], ['asleep', 'awake'])
+  assert.deepEqual([stage.app('a').state, stage.app('b').state], ['frozen', 'awake'])
 })
 
 test('a quiet lease wakes nothing, leaves word of the wake to the first request, and is refused where one would fail', async t => {

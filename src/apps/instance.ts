@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import { CurrentSettings } from './current-settings.ts'
 import { EngineSide } from './engine-side.ts'
 import { type Failure, Failures } from './failures.ts'
+import { Freezing } from './freezing.ts'
 import type { Keepable } from './keeper.ts'
 import type { Forecast, Leasable, Lease } from './lease.ts'
 import { takeLive } from './live-snapshot.ts'
@@ -33,6 +34,7 @@ export class Instance implements Leasable, Keepable {
   readonly #failures: Failures
   readonly #settling: Settling
   readonly #waking: Waking
+  readonly #freezing: Freezing
   readonly #succession: Succession
   readonly #background: Background
   readonly #waiting = new Waiting()
@@ -56,6 +58,7 @@ export class Instance implements Leasable, Keepable {
     }
     this.#settling = new Settling(parts)
     this.#waking = new Waking(parts, this.#settling, this)
+    this.#freezing = new Freezing(parts, this.#settling, this.#waking)
     this.#succession = new Succession(parts, this.#settling, this.#waking)
     this.#background = new Background(name, { engine, log, now: () => performance.now() })
   }
@@ -79,7 +82,15 @@ export class Instance implements Leasable, Keepable {
   }
 
   get idle(): boolean {
-    return this.state === 'awake' && !this.#isWanted && this.#line.pendingCount === 0
+    return this.#isUp && !this.#isWanted && this.#line.pendingCount === 0
+  }
+
+  get frozen(): boolean {
+    return this.state === 'frozen'
+  }
+
+  get #isUp(): boolean {
+    return this.state === 'awake' || this.frozen
   }
 
   /** There are requests that keep it awake. */
@@ -96,8 +107,12 @@ export class Instance implements Leasable, Keepable {
     return this.#settings.now.sleepAfter
   }
 
+  get freezeAfter(): number | undefined {
+    return this.#settings.now.freezeAfter
+  }
+
   get watched(): boolean {
-    return this.#settings.now.idle !== 'requests'
+    return !this.frozen && this.#settings.now.idle !== 'requests'
   }
 
   async works(): Promise<boolean | undefined> {
@@ -131,7 +146,8 @@ export class Instance implements Leasable, Keepable {
 
   get forecast(): Forecast {
     const { waitsForMemory, pace } = this.#waking
-    return { state: waitsForMemory ? 'waiting-for-memory' : this.state, expected: pace.expected }
+    const expected = this.#standing.live === undefined ? pace.expected : undefined
+    return { state: waitsForMemory ? 'waiting-for-memory' : this.state, expected }
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {
@@ -173,6 +189,20 @@ export class Instance implements Leasable, Keepable {
     })
   }
 
+  /**
+   * Stops the app where it is; resolves when it is frozen and its memory given back. The next request has it go on.
+   *
+   * @throws {Problem} 409 `freeze_refused` when it is in use or not awake
+   */
+  async freeze(): Promise<void> {
+    await this.#inTurn(() => {
+      // A request came in between the choice and now.
+      if (this.#isWanted) throw problems.freezeRefused(this.name, 'awake')
+      return this.#freezing.freeze()
+    })
+    await this.#freezing.reclaimed
+  }
+
   /** Sleeps and wakes at once, so that changed settings and environment apply. Requests are held meanwhile. */
   restart(): Promise<void> {
     return this.#inTurn(async () => {
@@ -192,6 +222,7 @@ export class Instance implements Leasable, Keepable {
   /** Reads the disk of the running app, whose container may be frozen meanwhile. Undefined when it does not run. */
   whileRunning<T>(read: (container: string) => Promise<T>): Promise<T | undefined> {
     return this.#inTurn(async () => {
+      if (this.frozen) await this.#freezing.thaw(performance.now())
       const { live } = this.#standing
       if (!live) {
         const left = await this.#engineSide.leftover()
@@ -276,7 +307,7 @@ export class Instance implements Leasable, Keepable {
 
   async #ended(container: string, how?: string): Promise<void> {
     const { live, state } = this.#standing
-    if (live?.container !== container || state !== 'awake') return
+    if (live?.container !== container || (state !== 'awake' && state !== 'frozen')) return
     await this.#inTurn(() => this.#settling.ended(live, how))
   }
 
@@ -289,7 +320,10 @@ export class Instance implements Leasable, Keepable {
   /** N requests to a sleeping app cause one wake (I6). */
   #wakeShared(): Promise<void> {
     const asked = performance.now()
-    this.#wake ??= this.#inTurn(() => this.#waking.wake(asked)).finally(() => {
+    this.#wake ??= this.#inTurn(async () => {
+      if (this.frozen && (await this.#freezing.thaw(asked))) return
+      await this.#waking.wake(asked)
+    }).finally(() => {
       this.#wake = undefined
     })
     return this.#wake

@@ -8,6 +8,8 @@ import { type Keepable, Keeper } from './keeper.ts'
 class Fake implements Keepable {
   readonly name: string
   idle = true
+  frozen = false
+  freezeAfter: number | undefined
   lastUsed = 0
   sleepAfter = 1_000
   watched = false
@@ -26,6 +28,17 @@ class Fake implements Keepable {
     this.reasons.push(reason)
     await this.asleep.promise
     this.#keeper.release(this.name)
+  }
+
+  /** What it still has once it is frozen; undefined: it cannot be. */
+  resident: number | undefined = 1
+
+  async freeze(): Promise<void> {
+    this.reasons.push('freeze')
+    await Promise.resolve()
+    if (this.resident === undefined) throw new Error('it cannot be frozen')
+    this.frozen = true
+    this.#keeper.shrunk(this.name, this.resident)
   }
 }
 

@@ -3,36 +3,44 @@ import pLimit from 'p-limit'
 import { Looks, type Watchable } from './looks.ts'
 import { noMemory } from './problems.ts'
 
-/** What the keeper needs of an awake instance. */
+/** What the keeper needs of an awake or frozen instance. */
 export interface Keepable extends Watchable {
-  /** True while no lease is out and nobody waits for one: it may be put to sleep. */
+  /** True while no lease is out and nobody waits for one: it may be frozen or put to sleep. */
   readonly idle: boolean
+  readonly frozen: boolean
+  /** ms that it may be idle until it is frozen; undefined: it never is. */
+  readonly freezeAfter: number | undefined
   /** When it last woke or a lease came back. Only that it changes counts here: the wall clock may jump. */
   readonly lastUsed: number | undefined
   /** Whether work that it does in the background keeps it from being idle, so that it is looked at. */
   readonly watched: boolean
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
   sleep(reason: 'idle' | 'memory'): Promise<unknown>
+  /** Stops it where it is and gives its memory back; rejects when a request came in between or the engine failed. */
+  freeze(): Promise<unknown>
 }
 
-/** Sleeps for idleness at one time: they are in no hurry, and stopping costs the engine as much as starting. */
+/** Who is frozen or put to sleep for idleness at one time: they are in no hurry, and stopping costs the engine as much as starting. */
 const idleSleepsAtOnce = 4
 
 /**
- * Decides who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget the least
- * recently used idle instance goes first, never a busy one. If none can go, the wake waits its turn. One that works in
- * the background goes last, but it goes: it could keep a visitor waiting for ever, and its own next visitor wakes it.
+ * Decides who is frozen and who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget the
+ * least recently used idle instance is frozen first; where all are, the least recently used of them sleeps. Never a
+ * busy one. If none can yield, the wake waits its turn. One that works in the background goes last, but it goes: it
+ * could keep a visitor waiting for ever, and its own next visitor wakes it.
  */
 export class Keeper {
   /** Bytes for all instances together. */
   readonly budget: number
   readonly #now: () => number
   /**
-   * Awake instances, least recently used last, each with the bytes charged for it. The cache never evicts by
-   * itself, for it knows nothing of leases: only its order and its sum are used.
+   * Awake and frozen instances, least recently used last. The cache never evicts by itself, for it knows nothing of
+   * leases: only its order is used.
    */
-  readonly #awake = new LRUCache<string, Keepable>({ maxSize: Number.MAX_SAFE_INTEGER })
-  readonly #sizes = new Map<string, number>()
+  readonly #up = new LRUCache<string, Keepable>({ maxSize: Number.MAX_SAFE_INTEGER })
+  /** Bytes charged for each. */
+  readonly #charges = new Map<string, number>()
+  #used = 0
   /** Since when each was seen idle and unused, ms of `now`. */
   readonly #idle = new Map<string, { lastUsed: number | undefined; since: number }>()
   readonly #leaving = new Set<string>()
@@ -47,14 +55,14 @@ export class Keeper {
     this.#now = options.now
   }
 
-  /** Bytes charged for all awake instances. */
+  /** Bytes charged for all awake and frozen instances. */
   get used(): number {
-    return this.#awake.calculatedSize
+    return this.#used
   }
 
   /**
-   * Resolves once the instance fits into the budget, having put others to sleep for it if need be; it is
-   * charged from then on. An instance larger than the whole budget may run alone.
+   * Resolves once the instance fits into the budget, having frozen others or put them to sleep for it if need be; it
+   * is charged from then on, in the place of what it was charged before. One larger than the whole budget may run alone.
    *
    * @param timeout ms until it gives up
    * @throws {Problem} 503 `no_memory` when nothing could yield in time
@@ -63,15 +71,10 @@ export class Keeper {
     const signal = AbortSignal.timeout(timeout)
     return this.#line(async () => {
       const size = Math.min(bytes, this.budget)
-      while (this.used + size > this.budget) {
-        if (this.used - this.#leavingBytes() + size > this.budget) {
-          const victim = this.#oldestIdle()
-          if (victim) {
-            this.#dismiss(victim, 'memory')
-            continue
-          }
-        }
-        await this.#changeOr(signal)
+      const used = () => this.used - (this.#charges.get(instance.name) ?? 0)
+      while (used() + size > this.budget) {
+        if (used() - this.#leavingBytes() + size <= this.budget || !this.#makeOneYield())
+          await this.#changeOr(signal)
       }
       this.charge(instance, size)
     })
@@ -79,14 +82,23 @@ export class Keeper {
 
   /** Charges an instance without asking: it runs already. */
   charge(instance: Keepable, bytes: number): void {
-    this.#awake.set(instance.name, instance, { size: Math.min(bytes, this.budget) })
-    this.#sizes.set(instance.name, Math.min(bytes, this.budget))
+    this.#up.set(instance.name, instance, { size: 1 })
+    this.#chargeFor(instance.name, Math.min(bytes, this.budget))
+  }
+
+  /** A frozen instance has no more memory than this. */
+  shrunk(name: string, bytes: number): void {
+    const charged = this.#charges.get(name)
+    if (charged === undefined || bytes >= charged) return
+    this.#chargeFor(name, bytes)
+    this.poke()
   }
 
   /** The instance's memory is free again. */
   release(name: string): void {
-    this.#awake.delete(name)
-    this.#sizes.delete(name)
+    this.#up.delete(name)
+    this.#chargeFor(name, 0)
+    this.#charges.delete(name)
     this.#idle.delete(name)
     this.#looks.forget(name)
     this.poke()
@@ -94,7 +106,7 @@ export class Keeper {
 
   /** The instance was just used. */
   touch(name: string): void {
-    this.#awake.get(name)
+    this.#up.get(name)
   }
 
   /** Something changed that may let a waiting wake go on: an instance became idle. */
@@ -103,17 +115,25 @@ export class Keeper {
     this.#change = undefined
   }
 
-  /** Puts to sleep what was idle for long enough; called about once a second. */
+  /** Freezes and puts to sleep what was idle for long enough; called about once a second. */
   sweep(): void {
     const now = this.#now()
     for (const instance of this.#oldestFirst()) {
-      const { name, sleepAfter } = instance
+      const { name, watched, idle } = instance
       if (this.#leaving.has(name)) continue
-      const due = this.#idleFor(instance, now) >= sleepAfter
-      if (instance.watched && instance.idle) void this.#look(instance, now, due)
+      const due = this.#due(instance, now)
+      if (watched && idle) void this.#look(instance, now, due !== undefined)
       else this.#looks.forget(name)
-      if (due && !instance.watched) this.#dismissIdle(instance)
+      if (!watched) this.#dismissIdle(instance, due)
     }
+  }
+
+  /** What is to become of it for having been idle for long enough. */
+  #due(instance: Keepable, now: number): 'freeze' | 'sleep' | undefined {
+    const idleFor = this.#idleFor(instance, now)
+    if (idleFor >= instance.sleepAfter) return 'sleep'
+    const { frozen, freezeAfter } = instance
+    return !frozen && freezeAfter !== undefined && idleFor >= freezeAfter ? 'freeze' : undefined
   }
 
   /** Where it works in the background its idle time begins anew. One that is due is looked at once more before it goes. */
@@ -121,13 +141,25 @@ export class Keeper {
     const works = await this.#looks.look(instance, begun, due)
     const now = this.#now()
     if (works) this.#idle.set(instance.name, { lastUsed: instance.lastUsed, since: now })
-    else if (works === false && due && this.#idleFor(instance, now) >= instance.sleepAfter)
-      this.#dismissIdle(instance)
+    else if (works === false && due) this.#dismissIdle(instance, this.#due(instance, now))
   }
 
-  #dismissIdle(instance: Keepable): void {
-    if (this.#leaving.has(instance.name) || this.#leaving.size >= idleSleepsAtOnce) return
-    this.#dismiss(instance, 'idle')
+  #dismissIdle(instance: Keepable, due: 'freeze' | 'sleep' | undefined): void {
+    if (due === undefined || this.#leaving.has(instance.name) || this.#leaving.size >= idleSleepsAtOnce) return
+    this.#dismiss(instance, () => (due === 'freeze' ? instance.freeze() : instance.sleep('idle')))
+  }
+
+  /** Has one instance yield its memory; false when none can. */
+  #makeOneYield(): boolean {
+    const idle = this.#oldestFirst().filter(one => one.idle && !this.#leaving.has(one.name))
+    const still = idle.filter(one => !this.#looks.works(one.name))
+    const toFreeze = still.find(one => !one.frozen && one.freezeAfter !== undefined)
+    const victim = toFreeze ?? still[0] ?? idle[0]
+    if (victim === undefined) return false
+    const sleep = () => victim.sleep('memory')
+    // One that cannot be frozen, as while somebody who does not count as a visitor is answered, can still sleep.
+    this.#dismiss(victim, victim === toFreeze ? () => victim.freeze().catch(sleep) : sleep)
+    return true
   }
 
   /** ms for which every sweep saw it idle, and unused in between; -1 when this one does not. */
@@ -139,11 +171,10 @@ export class Keeper {
     return -1
   }
 
-  #dismiss(instance: Keepable, reason: 'idle' | 'memory'): void {
+  #dismiss(instance: Keepable, move: () => Promise<unknown>): void {
     this.#leaving.add(instance.name)
-    // The instance itself records why a sleep failed; here only its place in the order matters.
-    instance
-      .sleep(reason)
+    // The instance itself records why it failed; here only its place in the order matters.
+    move()
       .catch(() => undefined)
       .finally(() => {
         this.#leaving.delete(instance.name)
@@ -151,19 +182,19 @@ export class Keeper {
       })
   }
 
-  #oldestIdle(): Keepable | undefined {
-    const idle = this.#oldestFirst().filter(one => one.idle && !this.#leaving.has(one.name))
-    return idle.find(one => !this.#looks.works(one.name)) ?? idle[0]
-  }
-
   #oldestFirst(): Keepable[] {
-    return [...this.#awake.rvalues()].filter(instance => instance !== undefined)
+    return [...this.#up.rvalues()].filter(instance => instance !== undefined)
   }
 
   #leavingBytes(): number {
     let sum = 0
-    for (const name of this.#leaving) sum += this.#sizes.get(name) ?? 0
+    for (const name of this.#leaving) sum += this.#charges.get(name) ?? 0
     return sum
+  }
+
+  #chargeFor(name: string, bytes: number): void {
+    this.#used += bytes - (this.#charges.get(name) ?? 0)
+    this.#charges.set(name, bytes)
   }
 
   #changeOr(signal: AbortSignal): Promise<void> {

@@ -15,9 +15,9 @@ export type WakeInfo = {
 
 /**
  * A part of a wake, ms: until the engine was asked (for memory, for a turn), until the container was created, until the
- * engine said that it runs, until its port answered.
+ * engine said that it runs, until its port answered; or until a frozen one went on.
  */
-export type WakePart = { name: 'queue' | 'create' | 'start' | 'ready'; ms: number }
+export type WakePart = { name: 'queue' | 'create' | 'start' | 'ready' | 'thaw'; ms: number }
 
 /**
  * Why a lease is revoked whose instance has ended: nobody will accept a connection any more. Connections that there

@@ -11,7 +11,7 @@ const request: fc.Arbitrary<Step> = fc.record({
   quiet: fc.boolean(),
 })
 const move: fc.Arbitrary<Step> = fc.record({
-  do: fc.constantFrom('wake', 'sleep', 'restart', 'snapshot', 'rollback'),
+  do: fc.constantFrom('wake', 'freeze', 'sleep', 'restart', 'snapshot', 'rollback'),
   app,
 })
 const deploy: fc.Arbitrary<Step> = fc.record({
@@ -21,7 +21,11 @@ const deploy: fc.Arbitrary<Step> = fc.record({
   behaviour: fc.constantFrom('good', 'exits', 'silent'),
 })
 const remove: fc.Arbitrary<Step> = fc.record({ do: fc.constant('delete'), app })
-const sweep: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom('sweep', 'look') })
+const sweep: fc.Arbitrary<Step> = fc.oneof(
+  // Long enough to be frozen for, and to sleep for.
+  fc.record({ do: fc.constant('sweep'), ms: fc.constantFrom(60_000, 600_000) }),
+  fc.record({ do: fc.constant('look') }),
+)
 const crash: fc.Arbitrary<Step> = fc.record({ do: fc.constant('crash') })
 const die: fc.Arbitrary<Step> = fc.record({ do: fc.constant('die'), app, told: fc.boolean() })
 const vanish: fc.Arbitrary<Step> = fc.record({ do: fc.constant('vanish'), app })

@@ -33,6 +33,16 @@ export function queueFull(app: string, waiting: number): Problem {
   })
 }
 
+/** @param state what it is in */
+export function freezeRefused(app: string, state: string): Problem {
+  const why = state === 'awake' ? 'requests to it run' : `it is ${state}`
+  return new Problem({
+    code: 'freeze_refused',
+    status: 409,
+    detail: `${app} cannot be frozen now: ${why}; accepted is an app that is awake and unused`,
+  })
+}
+
 /** @param timeout ms */
 export function wakeTimeout(app: string, timeout: number): Problem {
   return new Problem({

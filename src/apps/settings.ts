@@ -12,6 +12,8 @@ export type EffectiveSettings = {
   cpu: number
   pids: number
   sleepAfter: number
+  /** Idle time until it is frozen; undefined: it never is. */
+  freezeAfter: number | undefined
   /** What else than requests counts as activity: CPU time used, or connections opened. */
   idle: NonNullable<AppSettings['idle']>
   /** How long a request is held for a wake. */
@@ -38,6 +40,7 @@ export function effectiveSettings(
     cpu: Math.min(chosen.cpu ?? 1, availableParallelism()),
     pids: chosen.pids ?? 256,
     sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
+    freezeAfter: chosen.freeze === 'off' ? undefined : (chosen.freezeAfter ?? config.freezeAfter),
     idle: chosen.idle ?? 'requests',
     wakeTimeout: chosen.wakeTimeout ?? 30_000,
     startTimeout: chosen.startTimeout ?? 30_000,

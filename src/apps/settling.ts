@@ -71,10 +71,10 @@ export class Settling {
    */
   async ended(live: Live, how: string | undefined): Promise<void> {
     const { context, standing, engineSide } = this.#parts
-    if (standing.live !== live) return
     const { container } = live
+    if (standing.live?.container !== container) return
     const state = await engineSide.stateOf(container)
-    if (state === 'running') return
+    if (state === 'running' || (state === 'paused' && standing.state === 'frozen')) return
     // Nobody is sent to it any more, and who waits for a connection to it is held for the next.
     standing.become('falling-asleep')
     live.leases.ended()

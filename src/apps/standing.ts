@@ -3,7 +3,7 @@ import type { Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
 import type { Running } from './wake.ts'
 
-export type State = 'asleep' | 'waking' | 'awake' | 'falling-asleep' | 'crashed' | 'lost'
+export type State = 'asleep' | 'waking' | 'awake' | 'frozen' | 'falling-asleep' | 'crashed' | 'lost'
 
 /** A container that answers, since when (ms of `performance.now()`), and who was sent to it. */
 export type Live = Running & { since: number; leases: Leases }
@@ -64,15 +64,27 @@ export class Standing {
   }
 
   awake(running: Running, wakeInfo: WakeInfo | undefined): void {
+    this.#begin(running, performance.now(), wakeInfo)
+  }
+
+  #begin(running: Running, since: number, wakeInfo: WakeInfo | undefined): void {
     const { now, keeper, log } = this.#context
     const leases = new Leases(running.upstream, wakeInfo, () => {
       this.#lastUsed = now()
       keeper.poke()
     })
     this.#lastUsed = now()
-    this.#live = { ...running, since: performance.now(), leases }
+    this.#live = { ...running, since, leases }
     this.become('awake')
-    log.info('awake', { app: this.name, ms: wakeInfo && Math.round(wakeInfo.ms) })
+    log.info('awake', { app: this.name, kind: wakeInfo?.kind, ms: wakeInfo && Math.round(wakeInfo.ms) })
+  }
+
+  /** The same container goes on. Connections from before are not used any more: the app finds them timed out. */
+  thawed(wakeInfo: WakeInfo): void {
+    const live = this.#live
+    if (live === undefined) return
+    const { leases: _, ...running } = live
+    this.#begin({ ...running, upstream: { ...running.upstream } }, live.since, wakeInfo)
   }
 
   /** It runs no container, and needs no memory. */

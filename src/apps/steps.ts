@@ -6,6 +6,7 @@ export const steps = [
   'wake.admitted',
   'wake.started',
   'wake.ready',
+  'freeze.frozen',
   'sleep.drained',
   'sleep.stopped',
   'sleep.logged',

@@ -27,7 +27,7 @@ export class Succession {
     const { context, standing, engineSide, failures, settings } = this.#parts
     const { name } = standing
     const { store } = context
-    const wasAwake = standing.state === 'awake'
+    const wasAwake = standing.live !== undefined
     engineSide.unsure = true
     await this.#settling.fallAsleep(reason, { cancellable: false })
     const app = store.app(name)

@@ -84,13 +84,17 @@ export class Waking {
 
   /** Its container answers: who waits for it is sent to it. */
   awake(running: Running, wakeInfo: WakeInfo | undefined): void {
-    const { context, standing, engineSide, failures } = this.#parts
+    const { standing, engineSide, failures } = this.#parts
     engineSide.unsure = false
     failures.clear()
     standing.awake(running, wakeInfo)
-    // Its port answered, and it ended before this line was reached.
-    const how = context.deaths.of(running.container)
-    if (how !== undefined) this.#sleeper.died(running.container, how)
+    this.noticeDeath(running.container)
+  }
+
+  /** It may have ended before anybody knew that it was up. */
+  noticeDeath(container: string): void {
+    const how = this.#parts.context.deaths.of(container)
+    if (how !== undefined) this.#sleeper.died(container, how)
   }
 
   /** One that runs where nobody can reach it is put to sleep: its image can be reached. */

@@ -198,6 +198,11 @@ export interface Engine {
   freeze(id: string): Promise<void>
   /** Lets a frozen container go on. No error when it is not frozen. */
   thaw(id: string): Promise<void>
+  /**
+   * Gives back the memory of a frozen container, to swap where there is some; resolves with the bytes that it still
+   * has, undefined where that cannot be done from here. A signal that aborts says that it is needed again.
+   */
+  reclaim(id: string, signal: AbortSignal): Promise<number | undefined>
   /** Resolves with the exit once the container has ended. @throws {NotFound} also when it ended by being removed */
   wait(id: string, signal?: AbortSignal): Promise<Exit>
   /** Kills if need be and removes, with its anonymous volumes; a name will do. No error when it is gone already. */

@@ -13,7 +13,13 @@ export const AppSettings = z.object({
     .describe('Memory limit, e.g. "256m". 16m to 64g.'),
   cpu: z.number().min(0.05).max(64).optional().describe('Cores, may be a fraction.'),
   pids: z.number().int().min(16).max(32_768).optional().describe('Processes and threads at most.'),
-  freezeAfter: Duration.optional().describe('Idle time until the app is frozen, e.g. "30s".'),
+  freeze: z
+    .enum(['auto', 'off'], 'accepted: "auto" or "off"')
+    .optional()
+    .describe('"off": the app is never stopped where it is, which its clock and its connections would notice.'),
+  freezeAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
+    .optional()
+    .describe('Idle time until the app is frozen, e.g. "30s".'),
   sleepAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
     .optional()
     .describe('Idle time until the app is put to sleep, e.g. "5m".'),

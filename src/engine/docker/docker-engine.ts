@@ -22,6 +22,7 @@ import { events } from './events.ts'
 import { freeze, thaw } from './freeze.ts'
 import { manifestOf } from './image-config.ts'
 import * as images from './images.ts'
+import { Memory } from './memory.ts'
 import { buildNetworkName, ensureNetwork, networkName } from './network.ts'
 import { Sandboxes, type SandboxesOptions } from './sandboxes/sandboxes.ts'
 import type { Sandbox } from './spec.ts'
@@ -46,6 +47,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
   readonly #host: string
   readonly #copies: LayerCopies
   readonly #sandboxes: Sandboxes
+  readonly #memory: Memory
   #network: Promise<void> | undefined
   #leavesOut: Promise<boolean> | undefined
 
@@ -56,6 +58,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
     this.#docker = docker
     this.#host = host
     this.#copies = new LayerCopies(docker, host, folder)
+    this.#memory = new Memory(docker)
     this.#sandboxes = new Sandboxes(docker, host, sandboxes)
   }
 
@@ -105,11 +108,17 @@ export class DockerEngine implements Engine, AsyncDisposable {
 
   stop = (id: string, grace: number) => containers.stop(this.#docker, id, grace)
   freeze = (id: string) => freeze(this.#docker, id)
-  thaw = (id: string) => thaw(this.#docker, id)
+  async thaw(id: string): Promise<void> {
+    await thaw(this.#docker, id)
+    // Nobody waits for it: the app runs, and may not use more swap than it has now only a moment later.
+    void this.#memory.thawed(id).catch(() => undefined)
+  }
+  reclaim = (id: string, signal: AbortSignal) => this.#memory.reclaim(id, signal)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
   async remove(id: string): Promise<void> {
     await containers.remove(this.#docker, id)
     this.#sandboxes.left(id)
+    this.#memory.forget(id)
   }
   cpuTime = (id: string) => cpuTime(this.#docker, id)
   outbound = (id: string) => outbound(this.#docker, id)

@@ -1,0 +1,109 @@
+import { EngineUnavailable } from '../engine/engine.ts'
+import { messageOf } from '../problem.ts'
+import type { Parts } from './parts.ts'
+import * as problems from './problems.ts'
+import type { Settling } from './settling.ts'
+import type { Waking } from './waking.ts'
+
+/** How an instance is stopped where it is and its memory given back, and how it goes on. In its turn. */
+export class Freezing {
+  readonly #parts: Parts
+  readonly #settling: Settling
+  readonly #waking: Waking
+  #reclaiming: Promise<void> | undefined
+  #thawed = new AbortController()
+
+  constructor(parts: Parts, settling: Settling, waking: Waking) {
+    this.#parts = parts
+    this.#settling = settling
+    this.#waking = waking
+  }
+
+  /** Resolves once the memory of the frozen app is given back, as far as that can be done from here. */
+  get reclaimed(): Promise<void> {
+    return this.#reclaiming ?? Promise.resolve()
+  }
+
+  /**
+   * Freezes the awake app. Its memory is given back outside of its turn: a request that arrives meanwhile need not
+   * wait for that.
+   *
+   * @throws {Problem} 409 `freeze_refused` when a request runs, or it is not awake
+   */
+  async freeze(): Promise<void> {
+    const { context, standing } = this.#parts
+    const { name, live } = standing
+    if (standing.state === 'frozen') return
+    if (standing.state !== 'awake' || !live || live.leases.out > 0)
+      throw problems.freezeRefused(name, standing.state)
+    const began = performance.now()
+    // From here on nobody gets a lease. Should the engine fail, a request has it thawed all the same.
+    standing.become('frozen')
+    await context.engine.freeze(live.container).catch(async error => {
+      if (error instanceof EngineUnavailable) throw problems.engineUnavailable(error)
+      // It has ended, or somebody has removed it.
+      await this.#settling.settle(live.container, 'recovery')
+      throw problems.freezeRefused(name, standing.state)
+    })
+    context.step('freeze.frozen')
+    context.log.info('frozen', { app: name, ms: Math.round(performance.now() - began) })
+    this.#thawed = new AbortController()
+    this.#reclaiming = this.#reclaim(live.container, this.#thawed.signal)
+  }
+
+  /**
+   * Lets the frozen app go on.
+   *
+   * @param asked when, ms of `performance.now()`
+   * @returns false when its container has ended meanwhile: it has to be woken
+   */
+  async thaw(asked: number): Promise<boolean> {
+    const { context, standing, settings } = this.#parts
+    const { live } = standing
+    if (!live) return false
+    standing.become('waking')
+    try {
+      await this.#waking.admit(settings.now)
+    } catch (error) {
+      standing.become('frozen')
+      throw error
+    }
+    const queued = performance.now()
+    this.#thawed.abort()
+    try {
+      await context.engine.thaw(live.container)
+    } catch (error) {
+      if (error instanceof EngineUnavailable) {
+        standing.become('frozen')
+        throw problems.engineUnavailable(error)
+      }
+      // It has ended, and the event that tells so comes later; whatever it is, its disk is kept.
+      await this.#settling.settle(live.container, 'recovery')
+      return false
+    }
+    const now = performance.now()
+    standing.thawed({
+      kind: 'frozen',
+      ms: now - asked,
+      parts: [
+        { name: 'queue', ms: queued - asked },
+        { name: 'thaw', ms: now - queued },
+      ],
+    })
+    this.#waking.noticeDeath(live.container)
+    return true
+  }
+
+  async #reclaim(container: string, signal: AbortSignal): Promise<void> {
+    const { context, standing } = this.#parts
+    const { engine, keeper, log } = context
+    const { name } = standing
+    try {
+      const left = await engine.reclaim(container, signal)
+      const isStill = standing.state === 'frozen' && standing.live?.container === container
+      if (left !== undefined && isStill) keeper.shrunk(name, left)
+    } catch (error) {
+      if (!signal.aborted) log.warn('memory_not_reclaimed', { app: name, error: messageOf(error) })
+    }
+  }
+}

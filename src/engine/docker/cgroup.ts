@@ -1,0 +1,92 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/* The kernel's memory controller: cgroup-v1/memory.rst and cgroup-v2.rst of its documentation. */
+
+/** Where the kernel shows processes and cgroups; tests have their own. */
+export type Roots = { proc: string; cgroup: string }
+
+const machine: Roots = { proc: '/proc', cgroup: '/sys/fs/cgroup' }
+
+/** The memory of one container, as far as this process may see and change it. */
+export class MemoryGroup {
+  readonly #folder: string
+  readonly #version: 1 | 2
+  /** What `memory.swap.max` was before it was raised. */
+  #swapMax: string | undefined
+
+  private constructor(folder: string, version: 1 | 2) {
+    this.#folder = folder
+    this.#version = version
+  }
+
+  /**
+   * Finds the group of a container by its first process; undefined when that cannot be seen from here: the engine runs
+   * on another machine, or this host in a container with process ids of its own.
+   */
+  static async of(
+    { id, pid }: { id: string; pid: number },
+    { proc, cgroup }: Roots = machine,
+  ): Promise<MemoryGroup | undefined> {
+    try {
+      const groups = await readFile(join(proc, String(pid), 'cgroup'), 'utf8')
+      // Elsewhere that id may well be some other process's.
+      const paths = groups.split('\n').filter(line => line.includes(id))
+      const v1 = paths.map(line => /^\d+:[^:]*\bmemory\b[^:]*:(.*)$/.exec(line)?.[1]).find(Boolean)
+      const v2 = paths.map(line => /^0::(.*)$/.exec(line)?.[1]).find(Boolean)
+      for (const [version, path] of [
+        [1, v1 && join(cgroup, 'memory', v1)],
+        [2, v2 && join(cgroup, v2)],
+      ] as const) {
+        if (!path) continue
+        const group = new MemoryGroup(path, version)
+        if (await group.resident().catch(() => undefined)) return group
+      }
+    } catch {
+      // There is no such process.
+    }
+    return undefined
+  }
+
+  /** Bytes in memory, without what the kernel would drop at no cost: files read and not used of late. */
+  async resident(): Promise<number> {
+    const [used, stat] = await Promise.all([
+      this.#read(this.#version === 1 ? 'memory.usage_in_bytes' : 'memory.current'),
+      this.#read('memory.stat'),
+    ])
+    const key = this.#version === 1 ? 'total_inactive_file' : 'inactive_file'
+    const inactive = Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(stat)?.[1] ?? 0)
+    return Math.max(Number(used) - inactive, 0)
+  }
+
+  /** Has the kernel take out of memory what it can, to swap where there is some. */
+  async reclaim(): Promise<void> {
+    if (this.#version === 1) return this.#write('memory.force_empty', '0')
+    // Where memory and swap together are limited to the memory, no swap at all may be used.
+    const swapMax = (await this.#read('memory.swap.max').catch(() => 'max')).trim()
+    if (swapMax !== 'max') {
+      await this.#write('memory.swap.max', 'max')
+      this.#swapMax ??= swapMax
+    }
+    const used = (await this.#read('memory.current')).trim()
+    await this.#write('memory.reclaim', used).catch(error => {
+      // Not all of it could be taken, which nobody expected.
+      if (error.code !== 'EAGAIN') throw error
+    })
+  }
+
+  /** Puts back what {@link reclaim} has changed. What is in swap stays there until it is used. */
+  async restore(): Promise<void> {
+    if (this.#swapMax === undefined) return
+    await this.#write('memory.swap.max', this.#swapMax)
+    this.#swapMax = undefined
+  }
+
+  #read(file: string): Promise<string> {
+    return readFile(join(this.#folder, file), 'utf8')
+  }
+
+  #write(file: string, value: string): Promise<void> {
+    return writeFile(join(this.#folder, file), value)
+  }
+}

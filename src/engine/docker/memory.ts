@@ -1,0 +1,42 @@
+import type Docker from 'dockerode'
+import { MemoryGroup } from './cgroup.ts'
+import { inspect } from './containers.ts'
+
+/** The memory of containers, through the kernel rather than the engine, which has no call for what is done here. */
+export class Memory {
+  readonly #docker: Docker
+  readonly #groups = new Map<string, Promise<MemoryGroup | undefined>>()
+
+  constructor(docker: Docker) {
+    this.#docker = docker
+  }
+
+  /** See `Engine.reclaim`. */
+  async reclaim(id: string, signal: AbortSignal): Promise<number | undefined> {
+    const group = await this.#group(id)
+    if (group === undefined) return undefined
+    signal.throwIfAborted()
+    await group.reclaim()
+    if (signal.aborted) await group.restore()
+    return group.resident()
+  }
+
+  /** A frozen container goes on. */
+  async thawed(id: string): Promise<void> {
+    await (await this.#groups.get(id))?.restore()
+  }
+
+  forget(id: string): void {
+    this.#groups.delete(id)
+  }
+
+  #group(id: string): Promise<MemoryGroup | undefined> {
+    let group = this.#groups.get(id)
+    if (group === undefined) {
+      group = inspect(this.#docker, id).then(({ State }) => MemoryGroup.of({ id, pid: State.Pid }))
+      this.#groups.set(id, group)
+      group.catch(() => this.#groups.delete(id))
+    }
+    return group
+  }
+}
