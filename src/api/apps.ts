@@ -89,6 +89,11 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
   const moves = {
     wake: (name: string) => apps.get(name).wake(),
     sleep: (name: string) => apps.get(name).sleep('manual'),
+    freeze: async (name: string) => {
+      const instance = apps.get(name)
+      if (!instance.frozen) await instance.wake()
+      await instance.freeze()
+    },
     restart: (name: string) => apps.get(name).restart(),
   }
   for (const [verb, move] of Object.entries(moves)) {

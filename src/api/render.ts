@@ -26,6 +26,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     requests: { running: leases, waiting },
     settings: {
       ...settings,
+      freezeAfter: settings.freezeAfter ?? null,
       ignore: rules?.ignore ?? null,
       waiting: rules?.waiting ?? null,
       access: rules?.access ? showAccess(rules.access) : null,

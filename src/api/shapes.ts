@@ -45,6 +45,7 @@ export const AppShape = z
       cpu: z.number(),
       pids: z.number().int(),
       sleepAfter: z.number().int().openapi({ description: 'ms' }),
+      freezeAfter: z.number().int().nullable().openapi({ description: 'ms; null: it is never frozen' }),
       idle: z
         .enum(['requests', 'cpu', 'connections'])
         .openapi({ description: 'what keeps it awake: requests, and CPU used or connections opened by it' }),

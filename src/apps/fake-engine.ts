@@ -283,9 +283,9 @@ export class FakeEngine implements Engine {
 
   async prepare(): Promise<void> {}
 
-  reclaim = (id: string) => this.#call(`reclaim ${id}`, () => (this.machine.container(id), 0))
-  freeze = (id: string) =>
-    this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })
+  reclaim = (id: string) =>
+    this.#call(`reclaim ${id}`, () => (this.machine.container(id).state === 'paused' ? 0 : undefined))
+  freeze = (id: string) => this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })
   thaw = (id: string) => this.#call(`thaw ${id}`, () => this.machine.unpause(id), { late: true })
 
   create = (spec: ContainerSpec) =>

@@ -145,7 +145,8 @@ export class Keeper {
   }
 
   #dismissIdle(instance: Keepable, due: 'freeze' | 'sleep' | undefined): void {
-    if (due === undefined || this.#leaving.has(instance.name) || this.#leaving.size >= idleSleepsAtOnce) return
+    if (due === undefined || this.#leaving.has(instance.name) || this.#leaving.size >= idleSleepsAtOnce)
+      return
     this.#dismiss(instance, () => (due === 'freeze' ? instance.freeze() : instance.sleep('idle')))
   }
 

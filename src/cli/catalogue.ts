@@ -95,6 +95,12 @@ export const catalogue: readonly Entry[] = [
     load: async () => (await import('./commands/sleep.ts')).sleepCommand,
   },
   {
+    name: 'freeze',
+    group: look,
+    summary: 'stop an app where it is, to go on in milliseconds',
+    load: async () => (await import('./commands/freeze.ts')).freezeCommand,
+  },
+  {
     name: 'restart',
     group: look,
     summary: 'put an app to sleep and wake it again',

@@ -62,15 +62,17 @@ test('ls says how to go on with an app whose image is gone', async () => {
   assert.match(stderr, /notes: its image is gone .* go back to an older snapshot: dormice timeline notes/)
 })
 
-test('wake, sleep and restart say what happened and how long it took', async () => {
+test('wake, freeze, sleep and restart say what happened and how long it took', async () => {
   await using host = await fakeHost({
     'POST /v1/apps/notes/wake': answer(app('notes', { state: 'awake' })),
+    'POST /v1/apps/notes/freeze': answer(app('notes', { state: 'frozen' })),
     'POST /v1/apps/notes/sleep': answer(app('notes')),
     'POST /v1/apps/notes/restart': answer(app('notes', { state: 'awake' })),
   })
   const said = async (verb: string) =>
     (await run([verb, 'notes'], { host })).stdout.replace(/\(.* m?s\)/, '(time)')
   assert.equal(await said('wake'), 'notes is awake (time)  http://notes.localhost:8080\n')
+  assert.equal(await said('freeze'), 'notes is frozen (time)\n')
   assert.equal(await said('sleep'), 'notes is asleep (time)\n')
   assert.equal(await said('restart'), 'notes is restarted, awake (time)  http://notes.localhost:8080\n')
   const { stdout } = await run(['sleep', 'notes', '--json'], { host })

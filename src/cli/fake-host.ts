@@ -104,6 +104,7 @@ export function app(name: string, more: Partial<AppShape> = {}): AppShape {
       cpu: 1,
       pids: 256,
       sleepAfter: 300000,
+      freezeAfter: 30000,
       idle: 'requests',
       wakeTimeout: 30000,
       startTimeout: 30000,

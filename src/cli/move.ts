@@ -9,12 +9,13 @@ import { print, printJson } from './terminal.ts'
 
 /** What was done to an app that somebody, a visitor for one, has moved on since: the states that tell so. */
 const SINCE: Readonly<Record<Verb, { states: readonly AppShape['state'][]; done: string }>> = {
-  wake: { states: ['falling-asleep', 'asleep'], done: 'was woken' },
-  sleep: { states: ['waking', 'awake'], done: 'was put to sleep' },
-  restart: { states: ['falling-asleep', 'asleep'], done: 'was restarted' },
+  wake: { states: ['frozen', 'falling-asleep', 'asleep'], done: 'was woken' },
+  sleep: { states: ['waking', 'awake', 'frozen'], done: 'was put to sleep' },
+  freeze: { states: ['waking', 'awake', 'falling-asleep', 'asleep'], done: 'was frozen' },
+  restart: { states: ['frozen', 'falling-asleep', 'asleep'], done: 'was restarted' },
 }
 
-type Verb = 'wake' | 'sleep' | 'restart'
+type Verb = 'wake' | 'sleep' | 'freeze' | 'restart'
 
 /** A command that moves an app's instance and says what it is doing then, and how long that took. */
 export function moveCommand(verb: Verb, description: string): Command {

@@ -49,7 +49,7 @@ function row(app) {
   state.className = 'state'
   state.dataset.state = app.state
   state.title = app.failure?.message ?? ''
-  const verb = app.state === 'awake' ? 'sleep' : 'wake'
+  const verb = app.state === 'awake' || app.state === 'frozen' ? 'sleep' : 'wake'
   const move = element('button', verb)
   move.disabled = app.release === null
   move.addEventListener('click', async () => {

@@ -16,7 +16,9 @@ export const AppSettings = z.object({
   freeze: z
     .enum(['auto', 'off'], 'accepted: "auto" or "off"')
     .optional()
-    .describe('"off": the app is never stopped where it is, which its clock and its connections would notice.'),
+    .describe(
+      '"off": the app is never stopped where it is, which its clock and its connections would notice.',
+    ),
   freezeAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
     .optional()
     .describe('Idle time until the app is frozen, e.g. "30s".'),

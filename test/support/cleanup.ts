@@ -6,10 +6,22 @@ const docker = new Docker()
 export async function removeAllOf(host: string): Promise<void> {
   const label = [`dormice.host=${host}`]
   const containers = await docker.listContainers({ all: true, filters: { label } })
-  for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true })
+  for (const { Id } of containers) await removeContainer(Id)
   await removeImages(`dormice.host=${host}`)
   const { Volumes } = await docker.listVolumes({ filters: { label } })
   for (const { Name } of Volumes ?? []) await docker.getVolume(Name).remove()
+}
+
+/** Removes a container; one that a host which was killed was just having removed is waited for. */
+async function removeContainer(id: string): Promise<void> {
+  const container = docker.getContainer(id)
+  const gone = (error: { statusCode?: number }) => {
+    if (error.statusCode !== 404) throw error
+  }
+  await container.remove({ force: true, v: true }).catch(error => {
+    if (error.statusCode === 409) return container.wait({ condition: 'removed' }).catch(gone)
+    return gone(error)
+  })
 }
 
 /**
