@@ -284,3 +284,75 @@ test('for memory one that works in the background yields last, but it yields: a 
   await keeper.admit(fakes['d']!, 10, 1_000)
   assert.deepEqual(fakes['worker']!.reasons, ['memory'])
 })
+
+test('over the budget the least recently used is frozen, and sleeps only when that is not enough', async () => {
+  const { keeper, fakes } = keeperOf(20, ['a', 'b', 'c', 'd'])
+  const { a, b, c, d } = fakes as Record<'a' | 'b' | 'c' | 'd', Fake>
+  for (const fake of Object.values(fakes)) {
+    fake.freezeAfter = 30_000
+    fake.resident = 4
+    fake.asleep.resolve()
+  }
+  await keeper.admit(a, 10, 1_000)
+  await keeper.admit(b, 10, 1_000)
+  assert.deepEqual([a.reasons, b.reasons], [[], []])
+  await keeper.admit(c, 6, 1_000)
+  assert.deepEqual([a.reasons, b.reasons, keeper.used], [['freeze'], [], 20])
+  await keeper.admit(d, 10, 1_000)
+  const reasons = [a, b, c].map(fake => fake.reasons)
+  assert.deepEqual(reasons, [['freeze', 'memory'], ['freeze'], ['freeze']])
+  assert.equal(keeper.used, 18)
+})
+
+test('one that cannot be frozen sleeps instead', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  a.freezeAfter = 30_000
+  a.resident = undefined
+  a.asleep.resolve()
+  await keeper.admit(a, 10, 1_000)
+  await keeper.admit(b, 10, 1_000)
+  assert.deepEqual(a.reasons, ['freeze', 'memory'])
+})
+
+test('a frozen one that thaws is charged what it may use again, in the place of what it had', async () => {
+  const { keeper, fakes } = keeperOf(20, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  await keeper.admit(a, 10, 1_000)
+  keeper.shrunk('a', 1)
+  await keeper.admit(b, 10, 1_000)
+  assert.equal(keeper.used, 11)
+  await keeper.admit(a, 10, 1_000)
+  assert.equal(keeper.used, 20)
+})
+
+test('what was idle for its time is frozen, and sleeps when it was idle for longer', () => {
+  const { clock, keeper, fakes } = keeperOf(20, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  a.freezeAfter = 300
+  keeper.charge(a, 10)
+  keeper.charge(b, 10)
+  const sweptAt = (now: number) => {
+    clock.now = now
+    keeper.sweep()
+  }
+  sweptAt(0)
+  sweptAt(200)
+  assert.deepEqual([a.reasons, b.reasons], [[], []])
+  sweptAt(300)
+  assert.deepEqual([a.reasons, b.reasons], [['freeze'], []])
+})
+
+test('one that works in the background is not frozen', async () => {
+  const { clock, keeper, fakes } = keeperOf(20, ['a'])
+  const { a } = fakes as Record<'a', Fake>
+  a.freezeAfter = 300
+  a.watched = true
+  a.works = async () => true
+  keeper.charge(a, 10)
+  for (clock.now = 0; clock.now < 900; clock.now += 100) {
+    keeper.sweep()
+    await immediate()
+  }
+  assert.deepEqual(a.reasons, [])
+})
