@@ -14,6 +14,7 @@ import { Deaths } from './apps/deaths.ts'
 import { Keeper } from './apps/keeper.ts'
 import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
+import { WakeTraces } from './apps/wake-traces.ts'
 import { look, watch } from './apps/watch.ts'
 import { type Config, ConfigError } from './config.ts'
 import { Domains } from './domains/domains.ts'
@@ -51,7 +52,7 @@ const sandboxesAtLeast = 2
 const upkeepInterval = 1_000
 /** How often it is looked which custom domains are to be looked up, ms. */
 const domainInterval = 1_000
-/** How often access records are written, and looked whether an hour of traffic is over, ms. */
+/** How often access records and how wakes went are written, and looked whether an hour is over, ms. */
 const accessInterval = 1_000
 /** How long a start waits for what a crash may have left to be put right, ms; it goes on after it has begun to serve. */
 const startPatience = 3_000
@@ -151,6 +152,7 @@ async function buildHost({
     url: app => context.origin(`${app}.${config.domain}`),
     origin: host => publicUrl(host, ports, certificates),
     deaths: new Deaths(),
+    wakes: new WakeTraces({ store, log, now: Date.now }),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
   const apps = new Apps(context)
@@ -206,9 +208,11 @@ async function buildHost({
   upkeep.start()
   stack.use(accessLog)
   stack.use(traffic)
+  stack.use(context.wakes)
   const recording = setInterval(() => {
     accessLog?.tick()
     traffic.sweep()
+    context.wakes.sweep(![...apps.all()].some(({ state }) => state === 'waking'))
   }, accessInterval)
   stack.defer(() => clearInterval(recording))
   // Only then tunnels are ended: apps that were told to stop have said goodbye by them.

@@ -103,7 +103,7 @@ export class Apps {
   }
 
   async #delete(app: string): Promise<void> {
-    const { store, engine, logs, config, now, step } = this.#context
+    const { store, engine, logs, config, now, step, wakes } = this.#context
     const instance = this.get(app)
     store.beginDelete(app, now())
     step('delete.marked')
@@ -119,6 +119,7 @@ export class Apps {
     // Asked for only now: a compaction or a copy may just have ended.
     for (const { image } of [...store.releases(app), ...store.snapshots(app)]) store.forgetCopy(image)
     store.removeApp(app)
+    wakes.forget(app)
     step('delete.forgotten')
     this.#instances.delete(app)
     this.#context.changes.emit('change', app)

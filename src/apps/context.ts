@@ -10,6 +10,7 @@ import type { Deaths } from './deaths.ts'
 import type { Keeper } from './keeper.ts'
 import type { Upstream } from './lease.ts'
 import type { Step } from './steps.ts'
+import type { WakeTraces } from './wake-traces.ts'
 
 /** What the instances share; built once by the composition root. */
 export type Context = {
@@ -36,6 +37,7 @@ export type Context = {
   /** Where visitors find a host: an app's own or a custom domain. */
   origin: (host: string) => string
   deaths: Deaths
+  wakes: WakeTraces
   /** Emits `change` with the app's name after every change of its state. */
   changes: EventEmitter<{ change: [app: string] }>
 }

@@ -9,6 +9,7 @@ import { AppLogs } from './app-logs.ts'
 import type { Context } from './context.ts'
 import { Deaths } from './deaths.ts'
 import { Keeper } from './keeper.ts'
+import { WakeTraces } from './wake-traces.ts'
 
 /** In what one test's host differs from another's. */
 type Parts = Pick<Context, 'engine' | 'now'> &
@@ -31,9 +32,10 @@ export function fakeContext({
   log = silent,
   ready = async () => undefined,
 }: Parts): Context {
+  const store = new Store(join(data, 'dormice.db'))
   return {
     config: readConfig({ DORMICE_DATA: data, ...env }, { data }),
-    store: new Store(join(data, 'dormice.db')),
+    store,
     engine,
     logs: new AppLogs(join(data, 'logs'), engine),
     keeper: new Keeper({ budget, now }),
@@ -47,6 +49,7 @@ export function fakeContext({
     url: app => `http://${app}.localhost`,
     origin: host => `http://${host}`,
     deaths: new Deaths(),
+    wakes: new WakeTraces({ store, log, now }),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
 }

@@ -16,6 +16,7 @@ import type { Keeper } from './keeper.ts'
 import { releaseTag, snapshotTag } from './naming.ts'
 import type { Next } from './next.ts'
 import { toSnapshot } from './sleep.ts'
+import type { WakeTraces } from './wake-traces.ts'
 
 /* For tests of the lifecycle: hosts on a fake engine, what is done to them, and what must always hold. */
 
@@ -52,6 +53,7 @@ export class FakeHost {
   readonly engine: FakeEngine
   readonly apps: Apps
   readonly keeper: Keeper
+  readonly wakes: WakeTraces
   readonly crashed = Promise.withResolvers<'crashed'>()
   readonly deploying = new Set<string>()
 
@@ -67,6 +69,7 @@ export class FakeHost {
     })
     this.store = context.store
     this.keeper = context.keeper
+    this.wakes = context.wakes
     this.apps = new Apps(context)
     this.apps.hears(true)
   }

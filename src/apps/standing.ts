@@ -68,7 +68,7 @@ export class Standing {
   }
 
   #begin(running: Running, since: number, wakeInfo: WakeInfo | undefined): void {
-    const { now, keeper, log } = this.#context
+    const { now, keeper, log, wakes } = this.#context
     const leases = new Leases(running.upstream, wakeInfo, () => {
       this.#lastUsed = now()
       keeper.poke()
@@ -76,6 +76,7 @@ export class Standing {
     this.#lastUsed = now()
     this.#live = { ...running, since, leases }
     this.become('awake')
+    if (wakeInfo) wakes.note(this.name, wakeInfo, 'awake')
     log.info('awake', { app: this.name, kind: wakeInfo?.kind, ms: wakeInfo && Math.round(wakeInfo.ms) })
   }
 

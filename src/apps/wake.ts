@@ -17,10 +17,13 @@ export class StartFailed extends Error {
   override name = 'StartFailed'
   /** The container, which may hold data: the caller decides what becomes of it. */
   readonly container: string
+  /** How long it went on since the engine was asked. */
+  readonly took: readonly WakePart[]
 
-  constructor(container: string, message: string) {
+  constructor(container: string, message: string, took: readonly WakePart[]) {
     super(message)
     this.container = container
+    this.took = took
   }
 }
 
@@ -35,30 +38,37 @@ export async function wake(context: Context, launch: Launch): Promise<Running> {
     context.engine.start(containerSpec(context, launch)),
   )
   context.step('wake.started')
-  const running = await awaitReady(context, launch, container)
-  return {
-    ...running,
-    took: [{ name: 'create', ms: took.create }, { name: 'start', ms: took.start }, ...running.took],
-  }
+  return awaitReady(context, launch, container, [
+    { name: 'create', ms: took.create },
+    { name: 'start', ms: took.start },
+  ])
 }
 
 /**
  * Waits until a started container's port answers; a container that ends while it is waited for ends the wait
  * at once.
  *
+ * @param before what it took to start it
  * @throws {StartFailed}
  */
-export async function awaitReady(context: Context, launch: Launch, container: Container): Promise<Running> {
+export async function awaitReady(
+  context: Context,
+  launch: Launch,
+  container: Container,
+  before: readonly WakePart[] = [],
+): Promise<Running> {
   const { startTimeout } = effectiveSettings(context.config, launch.app.settings, launch.release.spec)
   const { port, health } = launch.release.spec
   const began = performance.now()
+  const took = (): WakePart[] => [...before, { name: 'ready', ms: performance.now() - began }]
+  const failed = (why: string) => new StartFailed(container.id, why, took())
   const done = new AbortController()
   const died = context.engine.wait(container.id, done.signal)
   died.catch(() => undefined)
   try {
     if (container.address === undefined) {
       const exit = await died
-      throw new StartFailed(container.id, describeExit(exit))
+      throw failed(describeExit(exit))
     }
     const upstream = { host: container.address, port }
     const timeout = AbortSignal.timeout(startTimeout)
@@ -68,12 +78,12 @@ export async function awaitReady(context: Context, launch: Launch, container: Co
         health === undefined
           ? `accepted no connection on port ${port} (it has to listen on 0.0.0.0:$PORT; "port" in dormice.json says another)`
           : `did not answer ${health} on port ${port}`
-      throw new StartFailed(container.id, `it ${what} within ${startTimeout / 1000} s`)
+      throw failed(`it ${what} within ${startTimeout / 1000} s`)
     })
     const exit = await Promise.race([up, died])
-    if (exit) throw new StartFailed(container.id, describeExit(exit))
+    if (exit) throw failed(describeExit(exit))
     context.step('wake.ready')
-    return { container: container.id, upstream, took: [{ name: 'ready', ms: performance.now() - began }] }
+    return { container: container.id, upstream, took: took() }
   } finally {
     done.abort()
   }

@@ -2,7 +2,7 @@ import { type Container, EngineUnavailable, NotFound } from '../engine/engine.ts
 import { messageOf, Problem } from '../problem.ts'
 import type { Launch } from '../store/records.ts'
 import type { Keepable } from './keeper.ts'
-import type { WakeInfo } from './lease.ts'
+import type { WakeInfo, WakePart } from './lease.ts'
 import { Pace } from './pace.ts'
 import type { Parts } from './parts.ts'
 import * as problems from './problems.ts'
@@ -57,8 +57,10 @@ export class Waking {
       const adopted = left?.state === 'running'
       const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
       const running = await (adopted ? start() : this.pace.timed(start))
-      this.awake(running, adopted ? undefined : coldSince(asked, running))
+      this.awake(running, adopted ? undefined : coldSince(asked, running.took))
     } catch (error) {
+      const failed = coldSince(asked, error instanceof StartFailed ? error.took : undefined)
+      const at = context.now()
       if (again && error instanceof NotFound && (await engineSide.imageIsBack())) {
         keeper.release(name)
         return this.wake(asked, false)
@@ -66,6 +68,7 @@ export class Waking {
       const problem = await this.#failed(error)
       // The engine may have refused it for a container that a step left which was given up before.
       if (again && engineSide.unsure && !(error instanceof EngineUnavailable)) return this.wake(asked, false)
+      context.wakes.note(name, failed, problem instanceof Problem ? problem.code : 'wake_failed', at)
       throw problem
     }
   }
@@ -119,9 +122,7 @@ export class Waking {
       if (!(error instanceof EngineUnavailable)) await this.#settling.settle(left.id, 'recovery')
       throw error
     })
-    const start = performance.now() - began
-    const running = await awaitReady(context, launch, found)
-    return { ...running, took: [{ name: 'start', ms: start }, ...running.took] }
+    return awaitReady(context, launch, found, [{ name: 'start', ms: performance.now() - began }])
   }
 
   /** Settles a wake that failed; returns what to tell those who waited for it. */
@@ -147,9 +148,15 @@ export class Waking {
   }
 }
 
-/** What is told of a wake that began with a request, ms of `performance.now()`. */
-function coldSince(asked: number, { took }: Running): WakeInfo {
+/**
+ * What is told of a wake that began with a request.
+ *
+ * @param asked ms of `performance.now()`
+ * @param took undefined where that is not known
+ */
+function coldSince(asked: number, took: readonly WakePart[] | undefined): WakeInfo {
   const ms = performance.now() - asked
+  if (took === undefined) return { kind: 'cold', ms }
   const queue = took.reduce((left, part) => left - part.ms, ms)
   return { kind: 'cold', ms, parts: [{ name: 'queue', ms: Math.max(queue, 0) }, ...took] }
 }

@@ -12,7 +12,7 @@ const driver = require('drizzle-orm/better-sqlite3') as typeof import('drizzle-o
 const migrator =
   require('drizzle-orm/better-sqlite3/migrator') as typeof import('drizzle-orm/better-sqlite3/migrator')
 
-export const { and, asc, eq, getTableColumns, gt, gte, inArray, isNull, lt, max, ne, sql } = core
-export const { blob, index, integer, primaryKey, sqliteTable, text } = sqlite
+export const { and, asc, desc, eq, getTableColumns, gt, gte, inArray, isNull, lt, max, ne, sql } = core
+export const { blob, index, integer, primaryKey, real, sqliteTable, text } = sqlite
 export const { drizzle } = driver
 export const { migrate } = migrator

@@ -150,3 +150,17 @@ export type TrafficFigures = {
 
 /** The figures of one app and one hour, which began at `hour`, epoch ms. */
 export type TrafficHour = { app: string; hour: number; figures: TrafficFigures }
+
+/** What became of one wake of an app, and what the time went to. */
+export type WakeTrace = {
+  app: string
+  /** When it was asked for, epoch ms. */
+  at: number
+  kind: 'cold' | 'frozen'
+  /** `awake`, or the code of the problem that those who waited were told. */
+  outcome: string
+  /** How long it took, until it was known to have failed where it did; tenths. */
+  ms: number
+  /** What that consisted of, ms, one after the other; of one that failed what is known. */
+  parts: readonly { name: string; ms: number }[]
+}

@@ -1,4 +1,4 @@
-import { blob, index, integer, primaryKey, sqliteTable, text } from './drizzle.ts'
+import { blob, index, integer, primaryKey, real, sqliteTable, text } from './drizzle.ts'
 
 /*
  * Times are epoch milliseconds and structures JSON text in every table, so that a second dialect can follow
@@ -130,6 +130,25 @@ export const traffic = sqliteTable(
     figures: text().notNull(),
   },
   table => [primaryKey({ columns: [table.app, table.hour] }), index('traffic_hour').on(table.hour)],
+)
+
+/** The apps' newest wakes, also those that failed. */
+export const wakes = sqliteTable(
+  'wakes',
+  {
+    /** Counts up, as they ended: the clock may be set back. */
+    id: integer().primaryKey(),
+    app: text().notNull(),
+    /** When it was asked for. */
+    at: integer().notNull(),
+    kind: text({ enum: ['cold', 'frozen'] }).notNull(),
+    /** `awake`, or the code of what went wrong. */
+    outcome: text().notNull(),
+    ms: real().notNull(),
+    /** JSON of `WakeTrace['parts']`. */
+    parts: text().notNull(),
+  },
+  table => [index('wakes_app').on(table.app)],
 )
 
 export const tokens = sqliteTable(

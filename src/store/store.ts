@@ -12,6 +12,7 @@ import { apps, copies, env, meta, tokens } from './schema.ts'
 import { envPlace, type Secrets } from './secrets.ts'
 import { TimelineStore } from './timeline-store.ts'
 import { TrafficStore } from './traffic-store.ts'
+import { WakeStore } from './wake-store.ts'
 
 /**
  * What Dormice knows, in one SQLite file. Methods are in the words of the domain; transactions stay inside.
@@ -28,6 +29,8 @@ export class Store extends TimelineStore implements Disposable {
   readonly domains: DomainStore
   /** What apps were asked. */
   readonly traffic: TrafficStore
+  /** How apps woke. */
+  readonly wakes: WakeStore
 
   /**
    * Opens or creates the database file and the file `key` beside it, both 0600, and migrates the database.
@@ -43,6 +46,7 @@ export class Store extends TimelineStore implements Disposable {
     this.#secrets = secrets
     this.domains = new DomainStore(db)
     this.traffic = new TrafficStore(db)
+    this.wakes = new WakeStore(db)
     this.#db
       .insert(meta)
       .values({ key: 'host', value: randomBytes(6).toString('hex') })
@@ -114,7 +118,7 @@ export class Store extends TimelineStore implements Disposable {
       .run()
   }
 
-  /** Forgets the app, its releases, snapshots, environment and domains. */
+  /** Forgets the app, its releases, snapshots, environment, domains and what was noted of it. */
   removeApp(name: string): void {
     this.#db.delete(apps).where(eq(apps.name, name)).run()
   }
