@@ -28,6 +28,27 @@ describe('a sleeping app is woken by the first request', () => {
     assert.equal(answers.filter(answer => answer.headers['server-timing']).length, 1)
   })
 
+  test('a wake is told of with parts that make up its time, also by the next start of the host', async () => {
+    await host.deployText('traced', 'main.js', counter)
+    await host.sleep('traced')
+    const timing = String((await host.visit('traced')).headers['server-timing'])
+    const told = async () => (await host.api('GET', '/v1/apps/traced/wakes')).json.wakes
+    const wakes = await told()
+    const [{ at, ms, parts, ...wake }] = wakes
+    assert.deepEqual(wake, { kind: 'cold', outcome: 'awake' })
+    assert.deepEqual(Object.keys(parts), ['queue', 'create', 'start', 'ready'])
+    const sum = Object.values<number>(parts).reduce((all, part) => all + part)
+    assert.ok(Math.abs(sum - ms) < 0.3, `${JSON.stringify(parts)} are ${sum} of ${ms} ms`)
+    assert.equal(
+      timing.split(', ').find(part => part.startsWith('wake-start')),
+      `wake-start;dur=${parts.start}`,
+    )
+    assert.ok(Math.abs(Date.now() - Date.parse(at)) < 60_000)
+    await host.kill('SIGTERM')
+    await host.boot()
+    assert.deepEqual(await told(), wakes)
+  })
+
   test('an app that nobody uses falls asleep by itself', async () => {
     await host.deployText('idle', 'main.js', counter)
     await host.visit('idle')
@@ -134,6 +155,8 @@ describe('a sleeping app is woken by the first request', () => {
     assert.equal(state, 'crashed')
     assert.match(failure.message, /exit code 3/)
     assert.match(failure.log, /the secret reason/)
+    const [{ outcome }] = (await host.api('GET', '/v1/apps/flaky/wakes')).json.wakes
+    assert.equal(outcome, 'app_crashed')
   })
 
   test('an app that dies is woken by the next request with what it had written', async () => {

@@ -17,6 +17,7 @@ import { timelineRoutes } from './timeline.ts'
 import { tlsRoutes } from './tls.ts'
 import { trafficRoutes } from './traffic.ts'
 import { transferRoutes } from './transfer.ts'
+import { wakeRoutes } from './wakes.ts'
 
 /** The control API: `dormice.<domain>`. Nothing of the API but `/healthz` answers without a token. */
 export function createApi(services: Services): RequestListener {
@@ -45,6 +46,7 @@ export function createApi(services: Services): RequestListener {
     domainRoutes,
     logRoutes,
     trafficRoutes,
+    wakeRoutes,
     tlsRoutes,
   ]
   for (const routes of resources) {

@@ -279,6 +279,22 @@ export const AllTrafficShape = z
   .openapi('AllTraffic')
 export type AllTrafficShape = z.infer<typeof AllTrafficShape>
 
+export const WakeShape = z
+  .object({
+    at: z.iso.datetime().openapi({ description: 'when it was asked for' }),
+    kind: z.enum(['cold', 'frozen']),
+    outcome: z.string().openapi({
+      description: '`awake`, or the code of what went wrong: app_crashed, no_memory, engine_unavailable, …',
+    }),
+    ms: z.number().openapi({ description: 'how long it took, or how long until it had failed' }),
+    parts: z.record(z.string(), z.number()).openapi({
+      description:
+        'what that consisted of, ms: `queue` until the engine was asked, `create`, `start`, `ready` until its port answered; `thaw` of a frozen one. Of one that failed, what is known.',
+    }),
+  })
+  .openapi('Wake')
+export type WakeShape = z.infer<typeof WakeShape>
+
 export const ProblemShape = z
   .object({
     type: z.string(),
