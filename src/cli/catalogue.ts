@@ -65,6 +65,12 @@ export const catalogue: readonly Entry[] = [
     load: async () => (await import('./commands/traffic.ts')).trafficCommand,
   },
   {
+    name: 'wakes',
+    group: look,
+    summary: 'show how an app’s last wakes went, and what took how long',
+    load: async () => (await import('./commands/wakes.ts')).wakesCommand,
+  },
+  {
     name: 'env',
     group: look,
     summary: 'set, unset and list an app’s environment variables',

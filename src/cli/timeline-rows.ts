@@ -1,7 +1,8 @@
 import type { ReleaseShape, SnapshotShape } from '../api/shapes.ts'
 import { formatChanges } from './points.ts'
 import { named, style } from './terminal.ts'
-import { formatAgo, formatBytes } from './units.ts'
+import { formatBytes } from './units.ts'
+import { formatWhen } from './when.ts'
 
 const HEADING = ['', 'POINT', 'WHEN', 'WHY', 'CHANGED', 'ADDED', 'LAYERS', '']
 
@@ -72,13 +73,6 @@ function reasonOf({ reason, release, source }: SnapshotShape, on: number | undef
   // What a rollback left is on the release that the app had; what it made is on the one that it went back to.
   if (reason === 'rollback') return release === on ? 'before a rollback' : `back to r${release}`
   return reason === 'deploy' ? 'before a deploy' : named(reason)
-}
-
-/** `5 h ago`; what is older than two days with its local date. */
-function formatWhen(at: number, now: number): string {
-  if (now - at < 48 * 3_600_000) return formatAgo(at, now)
-  const local = new Date(at - new Date(at).getTimezoneOffset() * 60_000)
-  return local.toISOString().slice(0, 16).replace('T', ' ')
 }
 
 function mark(current: boolean): string {

@@ -75,6 +75,7 @@ const wrong: [args: string[], said: RegExp][] = [
   [['logs', 'notes', '--tail', 'ten'], /Accepted: a whole number/],
   [['logs', 'notes', '--since', 'yesterday'], /Accepted: 30s, 10m/],
   [['traffic', '--hours', '0'], /Accepted: a whole number from 1 to 720/],
+  [['wakes', 'notes', '--limit', '101'], /Accepted: a whole number from 1 to 100/],
   [['deploy', './nothing-here'], /there is no ".\/nothing-here" to deploy/],
   [['deploy', '.', '--image', 'x'], /not both/],
   [['deploy', '.', '--name', 'No_Name'], /--name "No_Name" cannot name an app/],

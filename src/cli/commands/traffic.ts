@@ -6,6 +6,7 @@ import { jsonOption } from '../options.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark, style } from '../terminal.ts'
 import { count, formatBytes, formatMs } from '../units.ts'
+import { localTime } from '../when.ts'
 
 type Options = { hours: number; json?: boolean }
 
@@ -41,17 +42,17 @@ async function traffic(app: string | undefined, { hours, json }: Options): Promi
     if (json) return printJson(answer)
     const rows = answer.apps.map(figures => [figures.app, ...toRow(figures)])
     if (rows.length > 0) show([['APP', ...HEADING, ...HELD], ...rows])
-    else remark(`No app was asked anything since ${localTime(answer.since)}.`)
+    else remark(`No app was asked anything since ${localTime(Date.parse(answer.since))}.`)
     tellUnrouted(answer.unrouted)
     return
   }
   const answer = await client.get<AppTrafficShape>(appPath(app, 'traffic'), { query })
   if (json) return printJson(answer)
   if (answer.hours.length === 0) {
-    remark(`${app} was asked nothing since ${localTime(answer.since)}.`)
+    remark(`${app} was asked nothing since ${localTime(Date.parse(answer.since))}.`)
     return
   }
-  const rows = answer.hours.map(figures => [localTime(figures.hour), ...toRow(figures)])
+  const rows = answer.hours.map(figures => [localTime(Date.parse(figures.hour)), ...toRow(figures)])
   show([['HOUR', ...HEADING, ...HELD], ...rows, ['all', ...toRow(answer.total)]])
 }
 
@@ -86,13 +87,6 @@ function tellUnrouted(unrouted: AllTrafficShape['unrouted']): void {
   const all = kinds.reduce((sum, [, each]) => sum + each, 0)
   const each = kinds.map(([code, times]) => `${code} ${times}`).join(', ')
   remark(`\nFor no app, since the host started: ${count(all, 'request')} (${each})`)
-}
-
-/** `2026-01-31 14:00`, in this machine's time zone. */
-function localTime(iso: string): string {
-  const time = new Date(iso)
-  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000)
-  return local.toISOString().slice(0, 16).replace('T', ' ')
 }
 
 function parseHours(text: string): number {
