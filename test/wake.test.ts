@@ -33,8 +33,10 @@ describe('a sleeping app is woken by the first request', () => {
     await host.sleep('traced')
     const timing = String((await host.visit('traced')).headers['server-timing'])
     const told = async () => (await host.api('GET', '/v1/apps/traced/wakes')).json.wakes
+    assert.equal((await host.api('POST', '/v1/apps/traced/freeze')).status, 200)
+    await host.visit('traced')
     const wakes = await told()
-    const [{ at, ms, parts, ...wake }] = wakes
+    const [thaw, { at, ms, parts, ...wake }] = wakes
     assert.deepEqual(wake, { kind: 'cold', outcome: 'awake' })
     assert.deepEqual(Object.keys(parts), ['queue', 'create', 'start', 'ready'])
     const sum = Object.values<number>(parts).reduce((all, part) => all + part)
@@ -44,6 +46,7 @@ describe('a sleeping app is woken by the first request', () => {
       `wake-start;dur=${parts.start}`,
     )
     assert.ok(Math.abs(Date.now() - Date.parse(at)) < 60_000)
+    assert.deepEqual([thaw.kind, ...Object.keys(thaw.parts)], ['frozen', 'queue', 'thaw'])
     await host.kill('SIGTERM')
     await host.boot()
     assert.deepEqual(await told(), wakes)

@@ -1,5 +1,5 @@
 import { EngineUnavailable } from '../engine/engine.ts'
-import { messageOf } from '../problem.ts'
+import { messageOf, Problem } from '../problem.ts'
 import type { Parts } from './parts.ts'
 import * as problems from './problems.ts'
 import type { Settling } from './settling.ts'
@@ -62,21 +62,15 @@ export class Freezing {
     const { live } = standing
     if (!live) return false
     standing.become('waking')
-    try {
-      await this.#waking.admit(settings.now)
-    } catch (error) {
-      standing.become('frozen')
-      throw error
-    }
+    await this.#waking.admit(settings.now).catch(error => {
+      throw this.#notThawed(asked, error)
+    })
     const queued = performance.now()
     this.#thawed.abort()
     try {
       await context.engine.thaw(live.container)
     } catch (error) {
-      if (error instanceof EngineUnavailable) {
-        standing.become('frozen')
-        throw problems.engineUnavailable(error)
-      }
+      if (error instanceof EngineUnavailable) throw this.#notThawed(asked, problems.engineUnavailable(error))
       // It has ended, and the event that tells so comes later; whatever it is, its disk is kept.
       await this.#settling.settle(live.container, 'recovery')
       return false
@@ -92,6 +86,15 @@ export class Freezing {
     })
     this.#waking.noticeDeath(live.container)
     return true
+  }
+
+  /** It is frozen as before; returns what to tell those who waited for it. */
+  #notThawed(asked: number, problem: unknown): unknown {
+    const { context, standing } = this.#parts
+    standing.become('frozen')
+    const code = problem instanceof Problem ? problem.code : 'thaw_failed'
+    context.wakes.note(standing.name, { kind: 'frozen', ms: performance.now() - asked }, code)
+    return problem
   }
 
   async #reclaim(container: string, signal: AbortSignal): Promise<void> {

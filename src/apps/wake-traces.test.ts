@@ -177,6 +177,25 @@ test('a wake that failed is traced with what became of it, once, though it was t
   ])
 })
 
+test('a thaw is traced as one, whether the app went on or the engine did not answer', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  await app.wake()
+  await app.freeze()
+  stage.machine.fates = ['before']
+  await assert.rejects(app.wake())
+  await app.wake()
+  assert.deepEqual(
+    stage.host.wakes
+      .of('a', 2)
+      .map(({ kind, outcome, parts }) => [kind, outcome, parts.map(each => each.name)]),
+    [
+      ['frozen', 'awake', ['queue', 'thaw']],
+      ['frozen', 'engine_unavailable', []],
+    ],
+  )
+})
+
 test('a request that a crashed app is kept from waking leaves no trace', async t => {
   const stage = new Stage(t, [])
   const app = stage.deploy('dies', 'exits')
