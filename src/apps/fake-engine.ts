@@ -10,6 +10,7 @@ import {
   type Image,
   type Labels,
   NotFound,
+  type SetLimits,
   type Started,
 } from '../engine/engine.ts'
 
@@ -39,6 +40,7 @@ export type FakeContainer = {
   labels: Labels
   from: FakeImage
   reference: string
+  limits: SetLimits
   disk: Disk
   state: ContainerState
   runs: number
@@ -140,6 +142,7 @@ export class FakeMachine {
       labels: spec.labels,
       from,
       reference: spec.image,
+      limits: spec.limits,
       disk: new Map(from.disk),
       state: 'created',
       runs: 0,
@@ -218,7 +221,7 @@ function addressOf(container: FakeContainer): string {
 }
 
 function show(container: FakeContainer): Container {
-  const { id, name, state, labels, reference } = container
+  const { id, name, state, labels, reference, limits } = container
   return {
     id,
     name,
@@ -226,6 +229,7 @@ function show(container: FakeContainer): Container {
     labels,
     image: reference,
     address: state === 'running' ? addressOf(container) : undefined,
+    limits,
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Problem } from '../problem.ts'
+import type { AppSettings } from '../releases/manifest.ts'
 import { Stage } from './fake-stage.ts'
 import { makeRelease, releaseAlone } from './fake-world.ts'
 import { InstanceGone } from './lease.ts'
@@ -398,4 +399,48 @@ test('an app that somebody paused did not crash, and nobody waits for its end', 
   await app.unreachable()
   assert.deepEqual([app.state, app.failure], ['asleep', undefined])
   assert.ok(!stage.steps.some(step => step.startsWith('wait')))
+})
+
+const MiB = 1024 * 1024
+
+/** Changes limits of an app as the API does. */
+function setLimits(stage: Stage, settings: AppSettings): void {
+  stage.host.store.setSettings('a', settings)
+  stage.app('a').settingsChanged()
+}
+
+test('limits that change while an app runs are pending until its next wake; of a sleeping one none are', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  const running = () => stage.containersOf('a')[0]?.limits
+  setLimits(stage, { memory: 50 * MiB })
+  assert.deepEqual(app.pending, [])
+  await app.wake()
+  assert.deepEqual([running()?.memory, app.pending], [50 * MiB, []])
+  setLimits(stage, { memory: 60 * MiB, pids: 32, sleepAfter: 1_000 })
+  assert.deepEqual(app.pending, ['memory', 'pids'])
+  setLimits(stage, { memory: 50 * MiB, pids: 32 })
+  assert.deepEqual(app.pending, ['pids'])
+  await app.restart()
+  assert.deepEqual([running()?.memory, running()?.pids, app.pending], [50 * MiB, 32, []])
+})
+
+test('a host that goes on with a running app knows its limits, and charges what it may use', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.app('a').wake()
+  setLimits(stage, { memory: 150 * MiB })
+  await stage.crash()
+  assert.deepEqual(stage.app('a').pending, ['memory'])
+  assert.equal(stage.host.keeper.used, 100 * MiB)
+})
+
+test('a container that could not be put to sleep wakes with its limits, and is charged what it may use', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  stage.machine.fates = ['ok', 'before', 'ok']
+  await assert.rejects(stage.app('a').sleep('manual'))
+  setLimits(stage, { memory: 150 * MiB })
+  await stage.app('a').wake()
+  assert.deepEqual(stage.app('a').pending, ['memory'])
+  assert.equal(stage.host.keeper.used, 100 * MiB)
 })

@@ -14,6 +14,7 @@ import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
 import * as problems from './problems.ts'
 import type { Rules } from './rules.ts'
+import { differing, type LimitName } from './settings.ts'
 import { Settling } from './settling.ts'
 import { Standing, type State } from './standing.ts'
 import { Succession } from './succession.ts'
@@ -127,6 +128,12 @@ export class Instance implements Leasable, Keepable {
   /** Id of the live container, for reading its log. */
   get container(): string | undefined {
     return this.#standing.live?.container
+  }
+
+  /** Settings that its running container was created without: they apply at the next wake. */
+  get pending(): LimitName[] {
+    const limits = this.#standing.live?.limits
+    return limits ? differing(limits, this.#settings.now) : []
   }
 
   /** Settings were changed in the store: the ones that concern waiting and idleness apply at once. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Config } from '../config.ts'
+import type { SetLimits } from '../engine/engine.ts'
 import type { AppSettings } from '../releases/manifest.ts'
 import type { ReleaseSpec } from '../store/records.ts'
 import { type Rules, rulesOf } from './rules.ts'
@@ -25,6 +26,16 @@ export type EffectiveSettings = {
   /** How many requests may wait for a wake. */
   maxWaiting: number
   rules: Rules | undefined
+}
+
+/** The settings that are a container's limits, which it has from its creation on. */
+export const limitNames = ['memory', 'cpu', 'pids'] as const satisfies readonly (keyof SetLimits)[]
+export type LimitName = (typeof limitNames)[number]
+
+/** Which limits of a running container are not those that are set. */
+export function differing(limits: SetLimits, set: EffectiveSettings): LimitName[] {
+  // The engine counts billionths of a core.
+  return limitNames.filter(name => Math.abs(limits[name] - set[name]) > 1e-9)
 }
 
 /** The app's own settings win over its `dormice.json`, and that over the host's defaults. */

@@ -1,4 +1,4 @@
-import type { Container, ContainerSpec, LogLine } from '../engine/engine.ts'
+import type { Container, ContainerSpec, LogLine, SetLimits } from '../engine/engine.ts'
 import type { Launch } from '../store/records.ts'
 import type { Context } from './context.ts'
 import type { Upstream, WakePart } from './lease.ts'
@@ -9,8 +9,13 @@ import { graceSeconds } from './sleep.ts'
 /** Size of an instance's /tmp. */
 const tmpBytes = 64 * 1024 * 1024
 
-/** A container that runs and whose port answers, and how long that took since the engine was asked. */
-export type Running = { container: string; upstream: Upstream; took: readonly WakePart[] }
+/** A container that runs and whose port answers, its limits, and how long that took since the engine was asked. */
+export type Running = {
+  container: string
+  upstream: Upstream
+  limits: SetLimits | undefined
+  took: readonly WakePart[]
+}
 
 /** The container started but the app did not come up: it ended, or its port did not answer in time. */
 export class StartFailed extends Error {
@@ -83,7 +88,7 @@ export async function awaitReady(
     const exit = await Promise.race([up, died])
     if (exit) throw failed(describeExit(exit))
     context.step('wake.ready')
-    return { container: container.id, upstream, took: took() }
+    return { container: container.id, upstream, limits: container.limits, took: took() }
   } finally {
     done.abort()
   }

@@ -45,15 +45,17 @@ export class Waking {
     const { store, keeper } = context
     if (standing.deleted) throw problems.unknownApp(name)
     if (!store.launch(name)) throw problems.noRelease(name)
-    const { memory } = settings.read()
+    settings.read()
     standing.become('waking')
     try {
       const left = await this.#reachable(await engineSide.leftover())
       // Read only now: where the container is gone, the app goes on from the newest snapshot of it.
       const launch = store.launch(name)
       if (!launch) throw problems.noRelease(name)
+      // One that is there keeps its limits, whatever was set meanwhile.
+      const memory = left?.limits?.memory ?? settings.now.memory
       if (left?.state === 'running') keeper.charge(this.#sleeper, memory)
-      else await this.admit(settings.now)
+      else await this.admit({ ...settings.now, memory })
       const adopted = left?.state === 'running'
       const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
       const running = await (adopted ? start() : this.pace.timed(start))

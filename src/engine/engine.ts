@@ -73,6 +73,9 @@ export type Limits = {
   tmp: number
 }
 
+/** The limits that an app's settings name. */
+export type SetLimits = Omit<Limits, 'tmp'>
+
 /** What a container may do. `confined`: our runtimes, no capability at all. `image`: strangers' images. */
 export type Confinement = 'confined' | 'image'
 
@@ -109,6 +112,8 @@ export type Container = {
    * its network for good.
    */
   address: string | undefined
+  /** What it was created with; a list does not tell. */
+  limits?: SetLimits
 }
 
 /** A container that was started, and how long the engine took for it, ms. */

@@ -7,7 +7,7 @@ import { readFrames } from './frames.ts'
 import { ownedBy, readLabels } from './labels.ts'
 import { withoutMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
-import { containerOptions, type Sandbox, sandboxAddress, sandboxOf } from './spec.ts'
+import { containerOptions, limitsOf, type Sandbox, sandboxAddress, sandboxOf } from './spec.ts'
 
 export async function create(docker: Docker, spec: ContainerSpec, sandbox?: Sandbox): Promise<string> {
   const made = await bounded('create container', 30_000, () =>
@@ -81,6 +81,7 @@ export async function get(docker: Docker, id: string): Promise<Container> {
     labels: readLabels(info.Config.Labels),
     image: info.Config.Image,
     address: await address(),
+    limits: limitsOf(info.HostConfig),
   }
 
   async function address(): Promise<string | undefined> {

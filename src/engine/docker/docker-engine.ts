@@ -85,8 +85,8 @@ export class DockerEngine implements Engine, AsyncDisposable {
       const took = { create: created - began, start: performance.now() - created }
       if (sandbox === undefined) return { ...(await this.container(id)), took }
       // All is known: asking the engine would take as long as the create.
-      const { name, labels, image } = spec
-      return { id, name, labels, image, state: 'running', address: sandbox.address, took }
+      const { name, labels, image, limits } = spec
+      return { id, name, labels, image, limits, state: 'running', address: sandbox.address, took }
     } catch (error) {
       await this.remove(id).catch(() => undefined)
       throw error

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ContainerSpec } from '../engine.ts'
-import { containerOptions, sandboxOptions } from './spec.ts'
+import { containerOptions, limitsOf, sandboxOptions } from './spec.ts'
 
 const spec: ContainerSpec = {
   name: 'dormice-0a1b2c3d4e5f-notes',
@@ -55,6 +55,11 @@ const golden = {
 
 test('an instance of our runtimes runs as our user, without capabilities, bounded in everything', () => {
   assert.deepEqual(containerOptions(spec, 'dormice'), golden)
+})
+
+test('the limits of a container are read back as they were given', () => {
+  const { tmp: _, ...limits } = spec.limits
+  assert.deepEqual(limitsOf(hostConfig), limits)
 })
 
 test('an instance of a strange image keeps its user and folder, and the default capabilities but four', () => {

@@ -1,5 +1,5 @@
-import type { ContainerCreateOptions } from 'dockerode'
-import type { ContainerSpec } from '../engine.ts'
+import type { ContainerCreateOptions, HostConfig } from 'dockerode'
+import type { ContainerSpec, SetLimits } from '../engine.ts'
 import { writeLabels } from './labels.ts'
 import { secretsLabel } from './secrets.ts'
 
@@ -74,6 +74,11 @@ export function containerOptions(spec: ContainerSpec, network: string | Sandbox)
         : {}),
     },
   }
+}
+
+/** The limits that a container was created with, out of its settings. */
+export function limitsOf({ Memory, NanoCpus, PidsLimit }: HostConfig): SetLimits {
+  return { memory: Memory ?? 0, cpu: (NanoCpus ?? 0) / 1e9, pids: PidsLimit ?? 0 }
 }
 
 /** The settings of a container that holds a sandbox. It runs nothing but a program of ours that waits. */
