@@ -118,17 +118,17 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
   /** Settings as stored have sizes in bytes and durations in ms; a null takes one back to its default. */
   function merge(now: AppSettings, change: Record<string, unknown>): AppSettings {
     const { access, ...rest } = change
-    const wanted = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
+    const isTakenBack = ([name, value]: [string, unknown]) =>
+      value === null && Object.hasOwn(AppSettings.shape, name)
+    const wanted = Object.fromEntries(Object.entries(rest).filter(entry => !isTakenBack(entry)))
     if (access != null) wanted['access'] = mergeAccess(now.access, access)
     const parsed = AppSettings.strict().safeParse(wanted, { error: inWords })
     if (!parsed.success) throw badSettings(parsed.error.issues)
-    const { memory } = parsed.data
-    if (memory !== undefined && memory > context.keeper.budget) {
-      throw new Problem({
-        code: 'invalid_settings',
-        status: 400,
-        detail: `memory: ${memory} bytes is more than the host's budget of ${context.keeper.budget} bytes (DORMICE_MEMORY)`,
-      })
+    const { memory = 0 } = parsed.data
+    const { budget } = context.keeper
+    if (memory > budget) {
+      const message = `accepted: 16m to ${Math.floor(budget / 1024 ** 2)}m, the host's budget (DORMICE_MEMORY)`
+      throw badSettings([{ path: ['memory'], message }])
     }
     const kept = Object.fromEntries(Object.entries(now).filter(([key]) => !(key in change)))
     const merged = { ...kept, ...parsed.data }

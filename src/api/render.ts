@@ -5,6 +5,7 @@ import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
 import { showAccess } from './access.ts'
+import { settingSources } from './setting-sources.ts'
 import type { AppShape, ReleaseShape, SnapshotShape } from './shapes.ts'
 
 const iso = (ms: number) => new Date(ms).toISOString()
@@ -31,6 +32,8 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
       waiting: rules?.waiting ?? null,
       access: rules?.access ? showAccess(rules.access) : null,
     },
+    settingSources: settingSources(app.settings, spec?.settings ?? {}),
+    pendingSettings: instance.pending,
     failure: failure
       ? {
           at: iso(failure.at),

@@ -52,11 +52,19 @@ export const AppShape = z
       wakeTimeout: z.number().int().openapi({ description: 'ms' }),
       startTimeout: z.number().int().openapi({ description: 'ms' }),
       maxWaiting: z.number().int(),
+      disk: z.number().int().openapi({ description: 'bytes that its snapshots may take' }),
       ignore: Ignore.nullable().openapi({ description: 'null: every request counts, and wakes the app' }),
       waiting: Waiting.nullable().openapi({ description: 'null: the waiting page as it comes' }),
       access: AccessShape.nullable().openapi({
         description: 'null: everybody may come, as often as they like',
       }),
+    }),
+    settingSources: z.record(z.string(), z.enum(['set', 'dormice.json', 'default'])).openapi({
+      description:
+        'where each setting comes from, by its name: `set` is by PATCH. Rules of `access` one by one, as `access.rate`',
+    }),
+    pendingSettings: z.array(z.string()).openapi({
+      description: 'settings that its running container was created without: they apply at the next wake',
     }),
     failure: z
       .object({ at: z.iso.datetime(), message: z.string(), log: z.string(), retryAt: z.iso.datetime() })
