@@ -53,6 +53,18 @@ export const catalogue: readonly Entry[] = [
     load: async () => (await import('./commands/rm.ts')).rmCommand,
   },
   {
+    name: 'show',
+    group: look,
+    summary: 'show an app and its settings, and where each comes from',
+    load: async () => (await import('./commands/show.ts')).showCommand,
+  },
+  {
+    name: 'set',
+    group: look,
+    summary: 'change an app’s settings: memory, idle times and the like',
+    load: async () => (await import('./commands/set.ts')).setCommand,
+  },
+  {
     name: 'logs',
     group: look,
     summary: 'show what an app printed, across its sleeps',

@@ -27,8 +27,13 @@ export function printJson(value: unknown): void {
  * and with escapes, as git shows it, where it holds anything but characters that show as themselves.
  */
 export function named(name: string): string {
-  const json = escaped(JSON.stringify(name))
+  const json = oneLine(name)
   return json.slice(1, -1) === name ? name : json
+}
+
+/** A value as one line of JSON that cannot command the terminal. */
+export function oneLine(value: unknown): string {
+  return escaped(JSON.stringify(value))
 }
 
 /** A message in which anyone's words may be, as one line that cannot command the terminal. */

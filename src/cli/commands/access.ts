@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
-import type { AccessShape, AppShape } from '../../api/shapes.ts'
+import type { AppShape } from '../../api/shapes.ts'
 import { Problem } from '../../problem.ts'
-import { accessRows } from '../access-rows.ts'
+import { accessRows, RULES } from '../access-rows.ts'
 import { ask, readInput } from '../ask.ts'
 import { appPath, Client } from '../client.ts'
 import { examples } from '../examples.ts'
@@ -10,18 +10,6 @@ import { type Json, jsonOption } from '../options.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
-
-/** Rules by their names on the command line. */
-const RULES: Readonly<Record<string, keyof AccessShape>> = {
-  allow: 'allow',
-  deny: 'deny',
-  users: 'auth',
-  rate: 'rate',
-  'max-body': 'maxBody',
-  concurrency: 'concurrency',
-  queue: 'queue',
-  'queue-timeout': 'queueTimeout',
-}
 
 export function accessCommand(): Command {
   const access = new Command('access')

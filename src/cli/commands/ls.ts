@@ -6,7 +6,8 @@ import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
 import { showState } from '../states.ts'
 import { table } from '../table.ts'
-import { print, printJson, remark, sentence, style } from '../terminal.ts'
+import { print, printJson, remark, style } from '../terminal.ts'
+import { tellTrouble } from '../trouble.ts'
 import { formatAgo } from '../units.ts'
 
 export function lsCommand(): Command {
@@ -30,15 +31,7 @@ async function ls({ json }: Json): Promise<void> {
   const [first = '', ...rest] = table([heading, ...rows])
   print(style('bold', first, process.stdout))
   for (const line of rest) print(line)
-  for (const { name, failure, state } of apps) {
-    const marked = style('red', name, process.stderr)
-    if (state === 'lost')
-      remark(
-        `\n${marked}: its image is gone and there is no copy; go back to an older snapshot: ${invocation('timeline', name)}`,
-      )
-    else if (failure && state !== 'awake')
-      remark(`\n${marked}: ${sentence(failure.message)}; ${invocation('logs', name)} shows its log`)
-  }
+  for (const app of apps) tellTrouble(app)
 }
 
 function toRow({ name, state, release, runtime, lastUsedAt, url }: AppShape, now: number): string[] {
