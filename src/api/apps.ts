@@ -127,7 +127,8 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
     const { memory = 0 } = parsed.data
     const { budget } = context.keeper
     if (memory > budget) {
-      const message = `accepted: 16m to ${Math.floor(budget / 1024 ** 2)}m, the host's budget (DORMICE_MEMORY)`
+      const most = `${Math.floor(budget / 1024 ** 2)}m`
+      const message = `accepted: 16m to ${most}, the host's budget (DORMICE_MEMORY)`
       throw badSettings([{ path: ['memory'], message }])
     }
     const kept = Object.fromEntries(Object.entries(now).filter(([key]) => !(key in change)))

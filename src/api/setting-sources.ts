@@ -1,11 +1,11 @@
 import { AppSettings } from '../releases/manifest.ts'
 
-/** Where a setting comes from: set for the app through the API, its upload's `dormice.json`, or neither of them. */
+/** Where a setting comes from: set through the API, the upload's `dormice.json`, or neither of them. */
 export type SettingSource = 'set' | 'dormice.json' | 'default'
 
 /**
- * Where each setting comes from, by its name. Rules of `access` are told one by one (`access.rate`), for what is set
- * wins over the upload's rule by rule; `access` itself is there where there are none.
+ * Where each setting comes from, by its name. Rules of `access` are told one by one (`access.rate`): what is
+ * set wins over the upload's rule by rule; `access` itself is there where there are none.
  */
 export function settingSources(set: AppSettings, uploaded: AppSettings): Record<string, SettingSource> {
   const { access: _, ...names } = AppSettings.shape

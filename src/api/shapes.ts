@@ -61,7 +61,7 @@ export const AppShape = z
     }),
     settingSources: z.record(z.string(), z.enum(['set', 'dormice.json', 'default'])).openapi({
       description:
-        'where each setting comes from, by its name: `set` is by PATCH. Rules of `access` one by one, as `access.rate`',
+        'where each comes from, by its name; `set`: by PATCH. Rules of `access` one by one, as `access.rate`',
     }),
     pendingSettings: z.array(z.string()).openapi({
       description: 'settings that its running container was created without: they apply at the next wake',

@@ -409,7 +409,7 @@ function setLimits(stage: Stage, settings: AppSettings): void {
   stage.app('a').settingsChanged()
 }
 
-test('limits that change while an app runs are pending until its next wake; of a sleeping one none are', async t => {
+test('limits that change while an app runs are pending until its next wake', async t => {
   const stage = new Stage(t, ['a'])
   const app = stage.app('a')
   const running = () => stage.containersOf('a')[0]?.limits
@@ -434,7 +434,7 @@ test('a host that goes on with a running app knows its limits, and charges what 
   assert.equal(stage.host.keeper.used, 100 * MiB)
 })
 
-test('a container that could not be put to sleep wakes with its limits, and is charged what it may use', async t => {
+test('a container that could not be put to sleep wakes with its limits, and is charged for them', async t => {
   const stage = new Stage(t, ['a'])
   await stage.write('a', 'one')
   stage.machine.fates = ['ok', 'before', 'ok']

@@ -9,7 +9,7 @@ import { graceSeconds } from './sleep.ts'
 /** Size of an instance's /tmp. */
 const tmpBytes = 64 * 1024 * 1024
 
-/** A container that runs and whose port answers, its limits, and how long that took since the engine was asked. */
+/** A container that runs and whose port answers, its limits, and how long its start took. */
 export type Running = {
   container: string
   upstream: Upstream

@@ -5,7 +5,11 @@ import { UsageError } from './usage-error.ts'
 
 /* Values of settings as they are typed, and as JSON in the API. */
 
-/** A value as it was typed, for the API, which says what is wrong with it. @throws {UsageError} it is no JSON, no number */
+/**
+ * A value as it was typed, for the API, which says what is wrong with it.
+ *
+ * @throws {UsageError} where JSON or a number is meant, and it is none
+ */
 export function readValue(name: string, text: string): unknown {
   const typed = text.trim()
   if (typed.startsWith('{')) return parseJson(name, typed)
@@ -30,7 +34,7 @@ function readNumber(name: string, typed: string): number {
   throw new UsageError(`${name}: "${typed}" is not a number; accepted: ${settings[name]?.accepted}`)
 }
 
-/** `/health,/wp-*,monitors`: paths begin with a slash, the others are parts of User-Agent headers; `none`: nothing. */
+/** `/health,monitors`: paths begin with a slash, the others are parts of User-Agents; `none`: nothing. */
 function readIgnore(typed: string): unknown {
   if (typed === 'none') return {}
   const parts = typed.split(',').flatMap(part => part.trim() || [])
@@ -46,7 +50,7 @@ function parseJson(name: string, typed: string): unknown {
     return JSON.parse(typed)
   } catch {
     throw new UsageError(
-      `${name} is no JSON: the shell takes quotes away, so put all of it into single ones, e.g. ${name}='{"…": "…"}'`,
+      `${name} is no JSON; accepted: e.g. ${name}='{"…": "…"}', in single quotes for the shell`,
     )
   }
 }
@@ -54,11 +58,11 @@ function parseJson(name: string, typed: string): unknown {
 /** A value that the API gives, for people. */
 export function showValue(name: string, value: unknown): string {
   const kind = kindOf(name)
-  if (value === undefined) return '–'
   if (typeof value === 'number') return (kind && NUMBERS[kind])?.(value) ?? String(value)
   if (typeof value === 'string') return named(value)
   if (kind === 'ignore') return showIgnore(value)
-  if (kind === 'waiting' && isEmpty(value)) return 'on'
+  if (kind === 'waiting' && Object.keys(value ?? {}).length === 0) return 'on'
+  if (value === undefined || value === null) return kind === 'time' ? 'never' : '–'
   return oneLine(value)
 }
 
@@ -80,8 +84,4 @@ function showIgnore(value: unknown): string {
 
 function listed(list: readonly string[]): string {
   return list.map(part => (/[,;\s]/.test(part) ? oneLine(part) : named(part))).join(', ')
-}
-
-function isEmpty(value: unknown): boolean {
-  return value === null || (typeof value === 'object' && Object.keys(value).length === 0)
 }

@@ -152,7 +152,7 @@ const applied: [changed: string[], now: Partial<AppShape>, said: RegExp][] = [
   [
     ['memory=1g', 'pids=64', 'idle=cpu'],
     { state: 'frozen', pendingSettings: ['memory', 'pids'] },
-    /^memory and pids apply from the next wake of notes, the rest at once; `dormice restart notes` applies them/m,
+    /^memory and pids apply from the next wake of notes, the rest at once; `dormice restart notes` applies/m,
   ],
   [['pids=64'], { state: 'asleep' }, /^pids applies from the next wake of notes\.$/m],
 ]
@@ -191,6 +191,7 @@ test('what the host does not accept is one sentence', async () => {
 
 test('a setting that only a newer host knows can be set and is shown', () => {
   assert.equal(readValue('later', '30m'), '30m')
+  assert.deepEqual([showValue('freezeAfter', null), showValue('later', null)], ['never', '–'])
   assert.deepEqual(
     [true, 3, { a: 1 }, undefined].map(value => showValue('later', value)),
     ['true', '3', '{"a":1}', '–'],

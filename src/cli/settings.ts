@@ -3,7 +3,7 @@ export type Kind = 'size' | 'time' | 'number' | 'word' | 'ignore' | 'waiting' | 
 
 type Setting = { kind: Kind; accepted: string; what: string }
 
-/** What can be set for an app, by its name in `dormice.json` and the API; whether a value will do is for the host to say. */
+/** What can be set for an app, by its name in `dormice.json`. The host says whether a value will do. */
 export const settings: Readonly<Record<string, Setting>> = {
   memory: { kind: 'size', accepted: '16m to 64g', what: 'its limit, reserved for it while it is awake' },
   cpu: { kind: 'number', accepted: '0.05 to 64', what: 'cores' },

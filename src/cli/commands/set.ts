@@ -40,12 +40,13 @@ type Options = Json & { unset?: readonly string[] }
 async function set(name: string, pairs: readonly string[], { unset = [], json }: Options): Promise<void> {
   const wanted = readPairs(pairs)
   const both = unset.find(setting => Object.hasOwn(wanted, setting))
-  if (both !== undefined) throw new UsageError(`${both} is to be set and taken back; accepted: one of them`)
+  if (both !== undefined)
+    throw new UsageError(`${both} is to be set and taken back; accepted: one of the two`)
   const change = { ...wanted, ...Object.fromEntries(unset.map(setting => [setting, null])) }
   const changed = Object.keys(change)
   if (changed.length === 0)
     throw new UsageError(
-      `no setting is named; accepted: e.g. memory=512m; \`${invocation('show', name)}\` shows which there are`,
+      `no setting is named; accepted: e.g. memory=512m; \`${invocation('show', name)}\` shows them all`,
     )
   const app = await new Client().call<AppShape>(appPath(name), { method: 'PATCH', json: change })
   if (json) return printJson(app)
