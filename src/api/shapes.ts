@@ -45,6 +45,7 @@ export const AppShape = z
       cpu: z.number(),
       pids: z.number().int(),
       sleepAfter: z.number().int().openapi({ description: 'ms' }),
+      freeze: z.enum(['auto', 'off']),
       freezeAfter: z.number().int().nullable().openapi({ description: 'ms; null: it is never frozen' }),
       idle: z
         .enum(['requests', 'cpu', 'connections'])
@@ -64,7 +65,7 @@ export const AppShape = z
         'where each comes from, by its name; `set`: by PATCH. Rules of `access` one by one, as `access.rate`',
     }),
     pendingSettings: z.array(z.string()).openapi({
-      description: 'settings that its running container was created without: they apply at the next wake',
+      description: 'settings that its running container was created without: they apply once it has slept',
     }),
     failure: z
       .object({ at: z.iso.datetime(), message: z.string(), log: z.string(), retryAt: z.iso.datetime() })

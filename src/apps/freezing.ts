@@ -62,7 +62,9 @@ export class Freezing {
     const { live } = standing
     if (!live) return false
     standing.become('waking')
-    await this.#waking.admit(settings.now).catch(error => {
+    // It has the limits that it was created with, whatever was set meanwhile.
+    const { memory } = live.limits ?? settings.now
+    await this.#waking.admit({ ...settings.now, memory }).catch(error => {
       throw this.#notThawed(asked, error)
     })
     const queued = performance.now()

@@ -428,19 +428,34 @@ test('limits that change while an app runs are pending until its next wake', asy
 test('a host that goes on with a running app knows its limits, and charges what it may use', async t => {
   const stage = new Stage(t, ['a'])
   await stage.app('a').wake()
+  const { used } = stage.host.keeper
   setLimits(stage, { memory: 150 * MiB })
   await stage.crash()
   assert.deepEqual(stage.app('a').pending, ['memory'])
-  assert.equal(stage.host.keeper.used, 100 * MiB)
+  assert.equal(stage.host.keeper.used, used)
 })
 
 test('a container that could not be put to sleep wakes with its limits, and is charged for them', async t => {
   const stage = new Stage(t, ['a'])
   await stage.write('a', 'one')
+  const { used } = stage.host.keeper
   stage.machine.fates = ['ok', 'before', 'ok']
   await assert.rejects(stage.app('a').sleep('manual'))
   setLimits(stage, { memory: 150 * MiB })
   await stage.app('a').wake()
   assert.deepEqual(stage.app('a').pending, ['memory'])
-  assert.equal(stage.host.keeper.used, 100 * MiB)
+  assert.equal(stage.host.keeper.used, used)
+})
+
+test('a frozen app goes on with its limits, and is charged for them', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  await app.wake()
+  const { used } = stage.host.keeper
+  await app.freeze()
+  setLimits(stage, { memory: 150 * MiB })
+  assert.deepEqual([app.state, app.pending], ['frozen', ['memory']])
+  await app.wake()
+  assert.deepEqual([app.state, app.pending], ['awake', ['memory']])
+  assert.equal(stage.host.keeper.used, used)
 })

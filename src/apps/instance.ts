@@ -130,7 +130,7 @@ export class Instance implements Leasable, Keepable {
     return this.#standing.live?.container
   }
 
-  /** Settings that its running container was created without: they apply at the next wake. */
+  /** Settings that its running container was created without: they apply once it has slept. */
   get pending(): LimitName[] {
     const limits = this.#standing.live?.limits
     return limits ? differing(limits, this.#settings.now) : []

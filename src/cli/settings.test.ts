@@ -59,12 +59,14 @@ SETTING          FROM          VALUE
 memory           set by hand   512 MiB
 cpu              default       1
 pids             default       256
+disk             default       2 GiB
 sleepAfter       default       90 s
+freezeAfter      default       30 s
+freeze           default       auto
 idle             default       requests
 wakeTimeout      default       30 s
 startTimeout     default       30 s
 maxWaiting       default       512
-disk             default       2 GiB
 ignore           dormice.json  paths /health, "/a,b"; User-Agents monitors
 waiting          default       {"title":"Good\\u202e morning"}
 access users     set by hand   anna
@@ -73,7 +75,7 @@ access max-body  dormice.json  1 MiB
   )
   assert.equal(
     stderr,
-    '\nmemory applies from the next wake of notes; `dormice restart notes` applies it now.\n' +
+    '\nmemory applies once notes has slept; `dormice restart notes` applies it now.\n' +
       '\nTo change one: dormice set notes sleepAfter=30m\n',
   )
   assert.deepEqual(JSON.parse((await run(['show', 'notes', '--json'], { host })).stdout), shown)
@@ -118,7 +120,7 @@ test('set sends all settings in one call, as the API takes them, and shows what 
   })
   assert.match(stdout, /^memory {6}default {7}256 MiB\ncpu {9}set by hand {3}0\.5\nsleepAfter {2}set by hand/)
   assert.match(stdout, /\npids {8}dormice\.json {2}256\n/)
-  assert.equal(stderr, 'memory, cpu and pids apply from the next wake of notes, the rest at once.\n')
+  assert.equal(stderr, 'memory, cpu and pids apply when notes wakes, the rest at once.\n')
 })
 
 const structured: [typed: string, sent: unknown][] = [
@@ -147,14 +149,14 @@ const applied: [changed: string[], now: Partial<AppShape>, said: RegExp][] = [
   [
     ['memory=1g'],
     { state: 'awake', pendingSettings: ['memory', 'cpu'] },
-    /^memory applies from the next wake of notes; `dormice restart notes` applies it now\.$/m,
+    /^memory applies once notes has slept; `dormice restart notes` applies it now\.$/m,
   ],
   [
     ['memory=1g', 'pids=64', 'idle=cpu'],
     { state: 'frozen', pendingSettings: ['memory', 'pids'] },
-    /^memory and pids apply from the next wake of notes, the rest at once; `dormice restart notes` applies/m,
+    /^memory and pids apply once notes has slept, the rest at once; `dormice restart notes` applies/m,
   ],
-  [['pids=64'], { state: 'asleep' }, /^pids applies from the next wake of notes\.$/m],
+  [['pids=64'], { state: 'asleep' }, /^pids applies when notes wakes\.$/m],
 ]
 
 test('set says when that applies, and for an awake app how to have it now', async () => {

@@ -10,7 +10,12 @@ export const settings: Readonly<Record<string, Setting>> = {
   pids: { kind: 'number', accepted: '16 to 32768', what: 'processes and threads' },
   disk: { kind: 'size', accepted: '1m and more', what: 'what its snapshots may take' },
   sleepAfter: { kind: 'time', accepted: '1s and more', what: 'idle time until it sleeps' },
-  freezeAfter: { kind: 'time', accepted: 'e.g. 30s', what: 'idle time until it is frozen' },
+  freezeAfter: {
+    kind: 'time',
+    accepted: '1s and more',
+    what: 'idle time until it is frozen, before it sleeps',
+  },
+  freeze: { kind: 'word', accepted: 'auto, off', what: 'off: it is never frozen' },
   idle: {
     kind: 'word',
     accepted: 'requests, cpu, connections',

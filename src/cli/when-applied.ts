@@ -13,8 +13,9 @@ export function whenApplied({ name, state, pendingSettings }: AppShape, changed:
   if (later.length === 0) return 'This applies at once.'
   const one = later.length === 1
   const rest = later.length === changed.length ? '' : ', the rest at once'
-  const sentence = `${list.format(later)} ${one ? 'applies' : 'apply'} from the next wake of ${name}${rest}`
-  return runs
-    ? `${sentence}; \`${invocation('restart', name)}\` applies ${one ? 'it' : 'them'} now.`
-    : `${sentence}.`
+  // Not "from the next wake": a frozen app wakes as well, and keeps its container.
+  const when = runs ? `once ${name} has slept` : `when ${name} wakes`
+  const sentence = `${list.format(later)} ${one ? 'applies' : 'apply'} ${when}${rest}`
+  if (!runs) return `${sentence}.`
+  return `${sentence}; \`${invocation('restart', name)}\` applies ${one ? 'it' : 'them'} now.`
 }
