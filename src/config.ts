@@ -27,8 +27,8 @@ export type Config = {
   sandboxes: number
   /** An app is asleep when no lease was out for this long, ms. */
   sleepAfter: number
-  /** One that is idle for this long, ms, is frozen until then. */
-  freezeAfter: number
+  /** One that is idle for this long, ms, is frozen until then; undefined: none is. */
+  freezeAfter: number | undefined
   /** How many layers an app's state may have before they are merged into one. */
   compactDepth: number
   /** How long after an app has fallen asleep its layers are copied to the data folder, ms. */
@@ -148,13 +148,9 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       positive(parseDuration),
       'a duration, e.g. "30s", "5m"',
     ),
-    freezeAfter: read(
-      env,
-      'DORMICE_FREEZE_AFTER',
-      '30s',
-      positive(parseDuration),
-      'a duration, e.g. "30s", "5m"',
-    ),
+    freezeAfter:
+      read(env, 'DORMICE_FREEZE_AFTER', '30s', parseFreezeAfter, 'a duration, e.g. "30s", or "off"') ||
+      undefined,
     compactDepth: read(env, 'DORMICE_COMPACT_DEPTH', '24', parseDepth, 'a whole number of 2 to 50'),
     copyAfter: read(
       env,
@@ -296,6 +292,11 @@ function parseBuildTimeout(text: string): number | undefined {
 function parseDepth(text: string): number | undefined {
   const depth = parseCount(text)
   return depth !== undefined && depth >= 2 && depth <= 50 ? depth : undefined
+}
+
+/** ms; 0 for "off". */
+function parseFreezeAfter(text: string): number | undefined {
+  return text === 'off' ? 0 : positive(parseDuration)(text)
 }
 
 function parseSandboxes(text: string): number | undefined {

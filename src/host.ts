@@ -12,6 +12,7 @@ import { Apps } from './apps/apps.ts'
 import type { Context } from './apps/context.ts'
 import { Deaths } from './apps/deaths.ts'
 import { Keeper } from './apps/keeper.ts'
+import { MemoryWatch } from './apps/memory-watch.ts'
 import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
 import { WakeTraces } from './apps/wake-traces.ts'
@@ -44,6 +45,8 @@ import { Traffic } from './traffic/traffic.ts'
 
 /** How often the keeper looks for idle instances, ms. */
 const sweepInterval = 1_000
+/** How often it is looked how much memory instances have, ms. */
+const memoryInterval = 2_000
 /** How often what runs is compared with what should, whatever events said, ms. */
 const lookInterval = 60_000
 /** How many sandboxes lie ready although nobody has woken lately. */
@@ -156,6 +159,7 @@ async function buildHost({
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
   const apps = new Apps(context)
+  const memory = new MemoryWatch(context, apps)
   const timeline = new Timeline(context, apps)
   const upkeep = new Upkeep(context, apps)
   const deployer = new Deployer(context, apps, { engine, config, runtimes, caBundle })
@@ -223,6 +227,7 @@ async function buildHost({
   stack.defer(() => edge.drain())
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),
+    setInterval(() => void memory.look(), memoryInterval),
     setInterval(() => upkeep.sweep(), upkeepInterval),
     setInterval(() => domains.sweep(), domainInterval),
     setInterval(() => look(apps, log), lookInterval),

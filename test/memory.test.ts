@@ -3,10 +3,12 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TestHost } from './support/host.ts'
 
-const app = "export default { fetch: () => new Response('ok') }"
-const slow =
-  "export default { fetch: () => new Promise(done => setTimeout(() => done(new Response('ok')), 4000)) }"
-const budgetOf3 = { DORMICE_MEMORY: '192m' }
+/** They need all of their 64 MB, so that they are charged for it however well they are known. */
+const held = 'globalThis.held = Buffer.alloc(40 * 1024 * 1024, 1);'
+const app = `${held} export default { fetch: () => new Response('ok') }`
+const slow = `${held}
+  export default { fetch: () => new Promise(done => setTimeout(() => done(new Response('ok')), 4000)) }`
+const budgetOf3 = { DORMICE_MEMORY: '210m', DORMICE_FREEZE_AFTER: 'off' }
 
 describe('a budget for three instances', () => {
   let host: TestHost
@@ -63,5 +65,36 @@ describe('a budget for three instances', () => {
     const answer = await host.api('PATCH', '/v1/apps/app-0', { memory: '1g' })
     assert.equal(answer.status, 400)
     assert.match(answer.json?.detail ?? answer.body, /DORMICE_MEMORY/)
+  })
+})
+
+describe('a budget that all need', () => {
+  let host: TestHost
+  const names = ['one', 'two', 'three', 'four']
+  before(async () => {
+    host = await TestHost.start({ DORMICE_MEMORY: '210m' })
+    for (const name of names) {
+      // What it has is a file, so that it can be given back without swap.
+      await host.deployText(name, 'main.js', "export default { fetch: () => new Response('ok') }")
+      await host.api('PATCH', `/v1/apps/${name}`, { memory: '64m' })
+    }
+    await host.sleep('one')
+  })
+  after(() => host[Symbol.asyncDispose]())
+
+  test('is had by the one that wakes, and the least recently used are frozen for it', async () => {
+    const states = async () =>
+      Object.fromEntries(
+        (await host.api('GET', '/v1/apps')).json.apps.map((one: { name: string; state: string }) => [
+          one.name,
+          one.state,
+        ]),
+      )
+    assert.deepEqual(await states(), { one: 'asleep', two: 'awake', three: 'awake', four: 'awake' })
+    await host.visit('one')
+    const now = await states()
+    assert.equal(now.one, 'awake')
+    assert.ok(['frozen', 'asleep'].includes(now.two), now.two)
+    assert.equal((await host.visit('two')).status, 200)
   })
 })

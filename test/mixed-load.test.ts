@@ -22,17 +22,18 @@ const ways = {
   async idle(host: TestHost) {
     // The rival may have had its memory at last only when all its requests were answered.
     assert.equal((await host.visit('mixed', '/small')).status, 200)
-    while ((await host.state('mixed')) === 'awake') await sleep(2)
+    while (['awake', 'frozen'].includes(await host.state('mixed'))) await sleep(2)
   },
 }
 
 describe('a mixed load', () => {
   let host: TestHost
   before(async () => {
-    host = await TestHost.start({ DORMICE_MEMORY: '100m', DORMICE_SLEEP_AFTER: '1s' })
+    // It is frozen on the way to each sleep for idleness or memory.
+    const settings = { DORMICE_MEMORY: '32m', DORMICE_FREEZE_AFTER: '400ms', DORMICE_SLEEP_AFTER: '1s' }
+    host = await TestHost.start(settings)
     await host.deployText('mixed', 'main.js', mixedApp)
     await host.deployText('rival', 'main.js', "export default { fetch: () => new Response('ok') }")
-    for (const app of ['mixed', 'rival']) await host.api('PATCH', `/v1/apps/${app}`, { memory: '64m' })
     await host.visit('mixed', '/small')
   })
   after(() => host[Symbol.asyncDispose]())

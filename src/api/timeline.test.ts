@@ -22,6 +22,7 @@ const notes: App = {
   release: 1,
   snapshot: 2,
   lastUsed: null,
+  peakMemory: null,
   deletedAt: null,
 }
 const copy: App = { ...notes, name: 'copy', snapshot: null }

@@ -287,6 +287,7 @@ export class FakeEngine implements Engine {
 
   async prepare(): Promise<void> {}
 
+  memory = async () => new Map<string, number>()
   reclaim = (id: string) =>
     this.#call(`reclaim ${id}`, () => (this.machine.container(id).state === 'paused' ? 0 : undefined))
   freeze = (id: string) => this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })

@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts'
 import { Apps } from './apps.ts'
 import { fakeContext } from './fake-context.ts'
 import { type Behaviour, FakeEngine, FakeMachine, type Fate } from './fake-engine.ts'
+import { overhead } from './footprint.ts'
 import type { Keeper } from './keeper.ts'
 import { releaseTag, snapshotTag } from './naming.ts'
 import type { Next } from './next.ts'
@@ -22,8 +23,8 @@ import type { WakeTraces } from './wake-traces.ts'
 
 const MiB = 1024 * 1024
 const memory = 100 * MiB
-/** Room for two of the three apps. */
-const budget = 2 * memory
+/** Room for two of the three apps, and a frozen one. */
+const budget = 2 * (memory + overhead) + overhead
 export const names = ['a', 'b', 'c'] as const
 export type Name = (typeof names)[number]
 const idleBy = { a: 'requests', b: 'cpu', c: 'connections' } as const
@@ -567,12 +568,13 @@ export class World {
       assert.deepEqual(lost, [], `${name} lost what it had acknowledged`)
     }
     const awake = [...apps.all()].filter(one => one.state === 'awake').length
+    const frozen = [...apps.all()].filter(one => one.frozen).length
+    const charged = (keeper.used - (awake + frozen) * overhead) / memory
     // What cannot be given back stays charged.
-    const solid = this.#everTrouble ? [...apps.all()].filter(one => one.frozen).length : 0
-    const charged = keeper.used / memory
+    const solid = this.#everTrouble ? frozen : 0
     assert.ok(
       charged >= awake && charged <= awake + solid && Number.isInteger(charged),
-      `memory is charged for ${charged} instances, and ${awake} are awake`,
+      `memory is charged for ${charged} instances, and ${awake} are awake, ${frozen} frozen`,
     )
     for (const one of apps.all()) {
       assert.deepEqual(one.load, { leases: 0, waiting: 0 }, `${one.name} has requests`)

@@ -1,5 +1,6 @@
 import { EngineUnavailable } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
+import { overhead } from './footprint.ts'
 import type { Parts } from './parts.ts'
 import * as problems from './problems.ts'
 import type { Settling } from './settling.ts'
@@ -106,7 +107,7 @@ export class Freezing {
     try {
       const left = await engine.reclaim(container, signal)
       const isStill = standing.state === 'frozen' && standing.live?.container === container
-      if (left !== undefined && isStill) keeper.shrunk(name, left)
+      if (left !== undefined && isStill) keeper.recharge(name, overhead + left)
     } catch (error) {
       if (!signal.aborted) log.warn('memory_not_reclaimed', { app: name, error: messageOf(error) })
     }

@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import { CurrentSettings } from './current-settings.ts'
 import { EngineSide } from './engine-side.ts'
 import { type Failure, Failures } from './failures.ts'
+import { Footprint } from './footprint.ts'
 import { Freezing } from './freezing.ts'
 import type { Keepable } from './keeper.ts'
 import type { Forecast, Leasable, Lease } from './lease.ts'
@@ -33,6 +34,7 @@ export class Instance implements Leasable, Keepable {
   readonly #settings: CurrentSettings
   readonly #engineSide: EngineSide
   readonly #failures: Failures
+  readonly #footprint: Footprint
   readonly #settling: Settling
   readonly #waking: Waking
   readonly #freezing: Freezing
@@ -49,6 +51,8 @@ export class Instance implements Leasable, Keepable {
     this.#standing = new Standing(context, name)
     this.#settings = new CurrentSettings(context, name)
     this.#engineSide = new EngineSide(context, name)
+    const footprint = new Footprint(context, name)
+    this.#footprint = footprint
     this.#failures = new Failures(name, context.now)
     const parts = {
       context,
@@ -56,6 +60,7 @@ export class Instance implements Leasable, Keepable {
       settings: this.#settings,
       engineSide: this.#engineSide,
       failures: this.#failures,
+      footprint,
     }
     this.#settling = new Settling(parts)
     this.#waking = new Waking(parts, this.#settling, this)
@@ -121,6 +126,19 @@ export class Instance implements Leasable, Keepable {
     return container === undefined ? undefined : this.#background.works(container, this.#settings.now)
   }
 
+  /** Bytes of memory: what its processes have now, and the most that it is known to need. */
+  get memory(): { now: number | undefined; peak: number | undefined } {
+    const { now, peak } = this.#footprint
+    return { now, peak }
+  }
+
+  /** Its processes have so many bytes now. @returns what it is to be charged for */
+  has(bytes: number): number {
+    const ranFor = performance.now() - (this.#standing.live?.since ?? performance.now())
+    const { memory: limit } = this.#settings.now
+    return this.#footprint.sample(bytes, { limit, ranFor, frozen: this.frozen })
+  }
+
   get rules(): Rules | undefined {
     return this.#settings.now.rules
   }
@@ -153,8 +171,12 @@ export class Instance implements Leasable, Keepable {
 
   get forecast(): Forecast {
     const { waitsForMemory, pace } = this.#waking
-    const expected = this.#standing.live === undefined ? pace.expected : undefined
-    return { state: waitsForMemory ? 'waiting-for-memory' : this.state, expected }
+    const { state, live } = this.#standing
+    const thaws = live !== undefined && (state === 'frozen' || state === 'waking')
+    return {
+      state: waitsForMemory ? 'waiting-for-memory' : state,
+      expected: thaws ? undefined : pace.expected,
+    }
   }
 
   async acquire(signal: AbortSignal): Promise<Lease> {

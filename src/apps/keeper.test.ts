@@ -38,7 +38,7 @@ class Fake implements Keepable {
     await Promise.resolve()
     if (this.resident === undefined) throw new Error('it cannot be frozen')
     this.frozen = true
-    this.#keeper.shrunk(this.name, this.resident)
+    this.#keeper.recharge(this.name, this.resident)
   }
 }
 
@@ -319,7 +319,7 @@ test('a frozen one that thaws is charged what it may use again, in the place of 
   const { keeper, fakes } = keeperOf(20, ['a', 'b'])
   const { a, b } = fakes as Record<'a' | 'b', Fake>
   await keeper.admit(a, 10, 1_000)
-  keeper.shrunk('a', 1)
+  keeper.recharge('a', 1)
   await keeper.admit(b, 10, 1_000)
   assert.equal(keeper.used, 11)
   await keeper.admit(a, 10, 1_000)

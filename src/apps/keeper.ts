@@ -86,12 +86,17 @@ export class Keeper {
     this.#chargeFor(instance.name, Math.min(bytes, this.budget))
   }
 
-  /** A frozen instance has no more memory than this. */
-  shrunk(name: string, bytes: number): void {
+  /** An instance has, or may need, so much now. */
+  recharge(name: string, bytes: number): void {
     const charged = this.#charges.get(name)
-    if (charged === undefined || bytes >= charged) return
-    this.#chargeFor(name, bytes)
-    this.poke()
+    if (charged === undefined || charged === bytes) return
+    this.#chargeFor(name, Math.min(bytes, this.budget))
+    if (bytes < charged) this.poke()
+  }
+
+  /** Has instances yield while all together have more than the budget: some have grown. */
+  relieve(): void {
+    while (this.used - this.#leavingBytes() > this.budget && this.#makeOneYield());
   }
 
   /** The instance's memory is free again. */

@@ -2,6 +2,7 @@ import type { Context } from './context.ts'
 import type { CurrentSettings } from './current-settings.ts'
 import type { EngineSide } from './engine-side.ts'
 import type { Failures } from './failures.ts'
+import type { Footprint } from './footprint.ts'
 import type { Standing } from './standing.ts'
 
 /** What one instance consists of, for the transitions that it makes. */
@@ -10,5 +11,6 @@ export type Parts = {
   readonly standing: Standing
   readonly engineSide: EngineSide
   readonly failures: Failures
+  readonly footprint: Footprint
   readonly settings: CurrentSettings
 }

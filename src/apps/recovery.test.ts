@@ -12,6 +12,7 @@ const app: App = {
   release: 1,
   snapshot: 4,
   lastUsed: null,
+  peakMemory: null,
   deletedAt: null,
 }
 

@@ -113,6 +113,7 @@ export class Settling {
   }
 
   #asleep(): void {
+    this.#parts.footprint.ended()
     this.#parts.engineSide.unsure = false
     this.#parts.standing.asleep()
   }

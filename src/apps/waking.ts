@@ -39,7 +39,7 @@ export class Waking {
    * @param again whether a failure that only a look at the engine can explain is tried again
    */
   async wake(asked = performance.now(), again = true): Promise<void> {
-    const { context, standing, engineSide, settings } = this.#parts
+    const { context, standing, engineSide, settings, footprint } = this.#parts
     const { name } = standing
     if (standing.state === 'awake') return
     const { store, keeper } = context
@@ -54,7 +54,7 @@ export class Waking {
       if (!launch) throw problems.noRelease(name)
       // One that is there keeps its limits, whatever was set meanwhile.
       const memory = left?.limits?.memory ?? settings.now.memory
-      if (left?.state === 'running') keeper.charge(this.#sleeper, memory)
+      if (left?.state === 'running') keeper.charge(this.#sleeper, footprint.reserve(memory))
       else await this.admit({ ...settings.now, memory })
       const adopted = left?.state === 'running'
       const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
@@ -77,10 +77,11 @@ export class Waking {
 
   /** Waits until there is memory for it. @throws {Problem} 503 `no_memory` */
   async admit({ memory, wakeTimeout }: EffectiveSettings): Promise<void> {
-    const { keeper, step } = this.#parts.context
+    const { context, footprint } = this.#parts
+    const { keeper, step } = context
     this.#waitsForMemory = true
     try {
-      await keeper.admit(this.#sleeper, memory, wakeTimeout)
+      await keeper.admit(this.#sleeper, footprint.reserve(memory), wakeTimeout)
       step('wake.admitted')
     } finally {
       this.#waitsForMemory = false

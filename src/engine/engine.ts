@@ -208,6 +208,8 @@ export interface Engine {
    * has, undefined where that cannot be done from here. A signal that aborts says that it is needed again.
    */
   reclaim(id: string, signal: AbortSignal): Promise<number | undefined>
+  /** Bytes that containers have in memory, frozen ones too; without those for which that cannot be seen from here. */
+  memory(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
   /** Resolves with the exit once the container has ended. @throws {NotFound} also when it ended by being removed */
   wait(id: string, signal?: AbortSignal): Promise<Exit>
   /** Kills if need be and removes, with its anonymous volumes; a name will do. No error when it is gone already. */

@@ -13,6 +13,8 @@ export type App = {
   snapshot: number | null
   /** As of its last sleep; see `schema.ts`. */
   lastUsed: number | null
+  /** Bytes. */
+  peakMemory: number | null
   deletedAt: number | null
 }
 

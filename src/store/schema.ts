@@ -29,6 +29,8 @@ export const apps = sqliteTable('apps', {
   lastSnapshot: integer('last_snapshot').notNull().default(0),
   /** When it last woke or ended a request, as of its last sleep; null: never. */
   lastUsed: integer('last_used'),
+  /** The most memory that it is known to need, bytes, as of its last sleep; null: nothing is known. */
+  peakMemory: integer('peak_memory'),
   /** When its deletion began; the row goes last, after everything on the engine. */
   deletedAt: integer('deleted_at'),
 })

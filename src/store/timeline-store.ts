@@ -207,6 +207,11 @@ export class TimelineStore {
     this.#db.update(apps).set({ lastUsed }).where(eq(apps.name, app)).run()
   }
 
+  /** So many bytes of memory the app turned out to need. */
+  needed(app: string, peakMemory: number): void {
+    this.#db.update(apps).set({ peakMemory }).where(eq(apps.name, app)).run()
+  }
+
   #insertSnapshot(snapshot: Snapshot): void {
     const changed = snapshot.changed && JSON.stringify(snapshot.changed)
     this.#db

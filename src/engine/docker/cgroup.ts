@@ -20,6 +20,20 @@ export class MemoryGroup {
     this.#version = version
   }
 
+  /** The group of a container where engines usually make it, which saves asking for its process. */
+  static async usual(
+    id: string,
+    { cgroup }: Pick<Roots, 'cgroup'> = machine,
+  ): Promise<MemoryGroup | undefined> {
+    for (const path of [`docker/${id}`, `system.slice/docker-${id}.scope`]) {
+      for (const version of [1, 2] as const) {
+        const group = new MemoryGroup(join(cgroup, version === 1 ? 'memory' : '', path), version)
+        if ((await group.resident().catch(() => undefined)) !== undefined) return group
+      }
+    }
+    return undefined
+  }
+
   /**
    * Finds the group of a container by its first process; undefined when that cannot be seen from here: the engine runs
    * on another machine, or this host in a container with process ids of its own.
@@ -40,7 +54,7 @@ export class MemoryGroup {
       ] as const) {
         if (!path) continue
         const group = new MemoryGroup(path, version)
-        if (await group.resident().catch(() => undefined)) return group
+        if ((await group.resident().catch(() => undefined)) !== undefined) return group
       }
     } catch {
       // There is no such process.

@@ -113,6 +113,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
     // Nobody waits for it: the app runs, and may not use more swap than it has now only a moment later.
     void this.#memory.thawed(id).catch(() => undefined)
   }
+  memory = (ids: readonly string[]) => this.#memory.of(ids)
   reclaim = (id: string, signal: AbortSignal) => this.#memory.reclaim(id, signal)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
   async remove(id: string): Promise<void> {

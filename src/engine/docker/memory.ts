@@ -11,6 +11,18 @@ export class Memory {
     this.#docker = docker
   }
 
+  /** See `Engine.memory`. */
+  async of(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>()
+    await Promise.all(
+      ids.map(async id => {
+        const bytes = await (await this.#group(id).catch(() => undefined))?.resident().catch(() => undefined)
+        if (bytes !== undefined) found.set(id, bytes)
+      }),
+    )
+    return found
+  }
+
   /** See `Engine.reclaim`. */
   async reclaim(id: string, signal: AbortSignal): Promise<number | undefined> {
     const group = await this.#group(id)
@@ -30,10 +42,17 @@ export class Memory {
     this.#groups.delete(id)
   }
 
+  async #find(id: string): Promise<MemoryGroup | undefined> {
+    const usual = await MemoryGroup.usual(id)
+    if (usual !== undefined) return usual
+    const { State } = await inspect(this.#docker, id)
+    return MemoryGroup.of({ id, pid: State.Pid })
+  }
+
   #group(id: string): Promise<MemoryGroup | undefined> {
     let group = this.#groups.get(id)
     if (group === undefined) {
-      group = inspect(this.#docker, id).then(({ State }) => MemoryGroup.of({ id, pid: State.Pid }))
+      group = this.#find(id)
       this.#groups.set(id, group)
       group.catch(() => this.#groups.delete(id))
     }

@@ -1,0 +1,75 @@
+import type { Context } from './context.ts'
+
+/** What an instance costs besides what its processes use: its shim and its sandbox's, bytes. */
+export const overhead = 5 * 1024 * 1024
+
+/** Share of what was known before that a run with a lower peak leaves standing. */
+const fading = 0.8
+/** How long a run has to last until its peak counts while it goes on, ms. */
+const settled = 30_000
+
+/**
+ * How much memory an app turns out to need: the peak of what its instances had, learned over their runs. It fades, so
+ * that an app that became smaller is believed in the end.
+ */
+export class Footprint {
+  readonly #context: Pick<Context, 'store' | 'log'>
+  readonly #app: string
+  #learned: number | undefined
+  #peak = 0
+  #now: number | undefined
+
+  constructor(context: Pick<Context, 'store' | 'log'>, app: string) {
+    this.#context = context
+    this.#app = app
+    this.#learned = context.store.app(app)?.peakMemory ?? undefined
+  }
+
+  /** Bytes that its processes had when they were last looked at; undefined: nobody has looked, or it does not run. */
+  get now(): number | undefined {
+    return this.#now
+  }
+
+  /** The most that it is known to need, bytes; undefined: nothing is known. */
+  get peak(): number | undefined {
+    return this.#peak > 0 ? Math.max(this.#peak, this.#learned ?? 0) : this.#learned
+  }
+
+  /** What is kept free for a start of it, bytes: a quarter more than its peak, or all that it may have. */
+  reserve(limit: number): number {
+    return overhead + Math.min(limit, this.#learned === undefined ? limit : Math.ceil(this.#learned * 1.25))
+  }
+
+  /**
+   * Its processes have so much now.
+   *
+   * @param ranFor ms since it woke
+   * @param frozen what it has then says nothing of what it needs
+   * @returns what it is to be charged, bytes
+   */
+  sample(
+    bytes: number,
+    { limit, ranFor, frozen }: { limit: number; ranFor: number; frozen: boolean },
+  ): number {
+    this.#now = bytes
+    if (frozen) return overhead + bytes
+    this.#peak = Math.max(this.#peak, bytes)
+    if (ranFor >= settled) this.#learned = Math.max(this.#peak, Math.floor((this.#learned ?? 0) * fading))
+    return Math.max(overhead + bytes, this.reserve(limit))
+  }
+
+  /** The run is over: what it needed is noted. With a full disk it is only remembered until the host ends. */
+  ended(): void {
+    const peak = this.#peak
+    this.#peak = 0
+    this.#now = undefined
+    if (peak === 0) return
+    this.#learned = Math.max(peak, Math.floor((this.#learned ?? 0) * fading))
+    const { store, log } = this.#context
+    try {
+      store.needed(this.#app, this.#learned)
+    } catch (error) {
+      log.warn('peak_not_noted', { app: this.#app, error: String(error) })
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { messageOf } from '../problem.ts'
+import type { Apps } from './apps.ts'
+import type { Context } from './context.ts'
+
+/** Looks at how much memory all instances have, in one pass, and has them charged for it. */
+export class MemoryWatch {
+  readonly #context: Pick<Context, 'engine' | 'keeper' | 'log'>
+  readonly #apps: Apps
+  #looking: Promise<void> | undefined
+
+  constructor(context: Pick<Context, 'engine' | 'keeper' | 'log'>, apps: Apps) {
+    this.#context = context
+    this.#apps = apps
+  }
+
+  /** Called every now and then; never rejects. Later calls join one that is under way. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look()
+      .catch(error => this.#context.log.warn('memory_not_seen', { error: messageOf(error) }))
+      .finally(() => {
+        this.#looking = undefined
+      })
+    return this.#looking
+  }
+
+  async #look(): Promise<void> {
+    const { engine, keeper } = this.#context
+    const up = [...this.#apps.all()].flatMap(instance => {
+      const { container } = instance
+      return container === undefined ? [] : [{ instance, container }]
+    })
+    const found = await engine.memory(up.map(({ container }) => container))
+    for (const { instance, container } of up) {
+      const bytes = found.get(container)
+      // It may be another one by now.
+      if (bytes === undefined || instance.container !== container) continue
+      keeper.recharge(instance.name, instance.has(bytes))
+    }
+    keeper.relieve()
+  }
+}
