@@ -289,7 +289,7 @@ export class FakeEngine implements Engine {
 
   memory = async () => new Map<string, number>()
   reclaim = (id: string) =>
-    this.#call(`reclaim ${id}`, () => (this.machine.container(id).state === 'paused' ? 0 : undefined))
+    this.#call(`reclaim ${id}`, () => (this.machine.container(id).state === 'running' ? undefined : 0))
   freeze = (id: string) => this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })
   thaw = (id: string) => this.#call(`thaw ${id}`, () => this.machine.unpause(id), { late: true })
 

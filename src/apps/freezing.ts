@@ -56,7 +56,7 @@ export class Freezing {
    * Lets the frozen app go on.
    *
    * @param asked when, ms of `performance.now()`
-   * @returns false when its container has ended meanwhile: it has to be woken
+   * @returns false when its container has ended, or had to go for want of memory: it has to be woken
    */
   async thaw(asked: number): Promise<boolean> {
     const { context, standing, settings } = this.#parts
@@ -65,9 +65,10 @@ export class Freezing {
     standing.become('waking')
     // It has the limits that it was created with, whatever was set meanwhile.
     const { memory } = live.limits ?? settings.now
-    await this.#waking.admit({ ...settings.now, memory }).catch(error => {
-      throw this.#notThawed(asked, error)
-    })
+    if (!(await this.#waking.readmit({ ...settings.now, memory }))) {
+      await this.#settling.settle(live.container, 'memory')
+      return false
+    }
     const queued = performance.now()
     this.#thawed.abort()
     try {

@@ -356,3 +356,59 @@ test('one that works in the background is not frozen', async () => {
   }
   assert.deepEqual(a.reasons, [])
 })
+
+test('a frozen one goes on before who waits in the line for the memory that it holds', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  await keeper.admit(a, 10, 1_000)
+  a.frozen = true
+  keeper.recharge('a', 3)
+  // It is asked for: it cannot yield.
+  a.idle = false
+  const admitted = keeper.admit(b, 10, 10_000)
+  assert.equal(await keeper.readmit(a, 10, 1_000), true)
+  a.frozen = false
+  a.idle = true
+  a.asleep.resolve()
+  keeper.poke()
+  await admitted
+  assert.deepEqual(a.reasons, ['memory'])
+})
+
+test('a frozen one does not go on again and again while somebody waits in the line for long', async () => {
+  const { clock, keeper, fakes } = keeperOf(10, ['a', 'b', 'c'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  await keeper.admit(a, 10, 1_000)
+  keeper.recharge('a', 3)
+  a.idle = false
+  const admitted = keeper.admit(b, 10, 10_000)
+  await immediate()
+  clock.now = 5_000
+  // Alone it would fit; beside what another has it does not.
+  keeper.charge(fakes['c']!, 2)
+  assert.equal(await keeper.readmit(a, 10, 1_000), false)
+  keeper.release('a')
+  keeper.release('c')
+  await admitted
+})
+
+test('a frozen one goes when nothing can yield for it', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  keeper.charge(a, 3)
+  keeper.charge(b, 5)
+  b.idle = false
+  assert.equal(await keeper.readmit(a, 8, 1_000), false)
+})
+
+test('who has grown over the budget together has one of them yield', () => {
+  const { keeper, fakes } = keeperOf(20, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  keeper.charge(a, 10)
+  keeper.charge(b, 10)
+  keeper.relieve()
+  assert.deepEqual([a.reasons, b.reasons], [[], []])
+  keeper.recharge('b', 15)
+  keeper.relieve()
+  assert.deepEqual([a.reasons, b.reasons], [['memory'], []])
+})

@@ -20,6 +20,9 @@ export interface Keepable extends Watchable {
   freeze(): Promise<unknown>
 }
 
+/** How long frozen instances may go on before who waits in the line, ms. */
+const patience = 2_000
+
 /** Who is frozen or put to sleep for idleness at one time: they are in no hurry, and stopping costs the engine as much as starting. */
 const idleSleepsAtOnce = 4
 
@@ -47,6 +50,8 @@ export class Keeper {
   readonly #looks = new Looks()
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
+  /** When who is first in the line began to wait, ms of `now`. */
+  #waitsSince: number | undefined
   #change: PromiseWithResolvers<void> | undefined
 
   /** @param options.now ms of a clock that only grows */
@@ -62,7 +67,7 @@ export class Keeper {
 
   /**
    * Resolves once the instance fits into the budget, having frozen others or put them to sleep for it if need be; it
-   * is charged from then on, in the place of what it was charged before. One larger than the whole budget may run alone.
+   * is charged from then on. An instance larger than the whole budget may run alone.
    *
    * @param timeout ms until it gives up
    * @throws {Problem} 503 `no_memory` when nothing could yield in time
@@ -70,14 +75,40 @@ export class Keeper {
   admit(instance: Keepable, bytes: number, timeout: number): Promise<void> {
     const signal = AbortSignal.timeout(timeout)
     return this.#line(async () => {
-      const size = Math.min(bytes, this.budget)
-      const used = () => this.used - (this.#charges.get(instance.name) ?? 0)
-      while (used() + size > this.budget) {
-        if (used() - this.#leavingBytes() + size <= this.budget || !this.#makeOneYield())
-          await this.#changeOr(signal)
+      this.#waitsSince = this.#now()
+      try {
+        while (this.#isShortOf(bytes, instance)) {
+          if (!this.#isShortOf(bytes, instance, this.#leavingBytes()) || !this.#makeOneYield())
+            await this.#changeOr(signal)
+        }
+        this.charge(instance, bytes)
+      } finally {
+        this.#waitsSince = undefined
       }
-      this.charge(instance, size)
     })
+  }
+
+  /**
+   * Like {@link admit}, for a frozen instance that is to go on. It takes no place in the line: it holds memory that who
+   * is before it may be waiting for. False where nothing can yield, or somebody in the line has waited for long: it has
+   * to go then, and come again like all others.
+   */
+  async readmit(instance: Keepable, bytes: number, timeout: number): Promise<boolean> {
+    const signal = AbortSignal.timeout(timeout)
+    while (this.#isShortOf(bytes, instance)) {
+      if (this.#waitsSince !== undefined && this.#now() - this.#waitsSince > patience) return false
+      if (this.#isShortOf(bytes, instance, this.#leavingBytes())) {
+        if (!this.#makeOneYield()) return false
+      } else if (!(await this.#changeOr(signal).then(yes, no))) return false
+    }
+    this.charge(instance, bytes)
+    return true
+  }
+
+  /** Whether the budget is too small for it beside all others. @param coming bytes that will be free */
+  #isShortOf(bytes: number, { name }: Keepable, coming = 0): boolean {
+    const others = this.used - (this.#charges.get(name) ?? 0) - coming
+    return others + Math.min(bytes, this.budget) > this.budget
   }
 
   /** Charges an instance without asking: it runs already. */
@@ -213,3 +244,6 @@ export class Keeper {
     return promise.finally(() => signal.removeEventListener('abort', late))
   }
 }
+
+const yes = () => true
+const no = () => false

@@ -88,6 +88,17 @@ export class Waking {
     }
   }
 
+  /** Whether there is memory for it to go on; see `Keeper.readmit`. */
+  async readmit({ memory, wakeTimeout }: EffectiveSettings): Promise<boolean> {
+    const { context, footprint } = this.#parts
+    this.#waitsForMemory = true
+    try {
+      return await context.keeper.readmit(this.#sleeper, footprint.reserve(memory), wakeTimeout)
+    } finally {
+      this.#waitsForMemory = false
+    }
+  }
+
   /** Its container answers: who waits for it is sent to it. */
   awake(running: Running, wakeInfo: WakeInfo | undefined): void {
     const { standing, engineSide, failures } = this.#parts

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { silent } from '../log.ts'
+import type { Store } from '../store/store.ts'
+import { Footprint, overhead } from './footprint.ts'
+
+const MiB = 1024 * 1024
+const limit = 256 * MiB
+
+/** An app's footprint, with what the store knows of it. */
+function footprint(known?: number) {
+  const stored: number[] = []
+  const store = {
+    app: () => ({ peakMemory: known ?? null }),
+    needed: (_: string, bytes: number) => stored.push(bytes),
+  } as unknown as Store
+  return { stored, foot: new Footprint({ store, log: silent }, 'notes') }
+}
+
+const running = { limit, ranFor: 1_000, frozen: false }
+
+test('an app of which nothing is known is taken to need all that it may have', () => {
+  const { foot } = footprint()
+  assert.equal(foot.reserve(limit), overhead + limit)
+  assert.equal(foot.sample(20 * MiB, running), overhead + limit)
+  assert.deepEqual([foot.now, foot.peak], [20 * MiB, 20 * MiB])
+})
+
+test('what a run needed at most is kept for the next one, with a quarter more', () => {
+  const { foot, stored } = footprint()
+  for (const mib of [20, 40, 30]) foot.sample(mib * MiB, running)
+  foot.ended()
+  assert.deepEqual(stored, [40 * MiB])
+  assert.equal(foot.reserve(limit), overhead + 50 * MiB)
+  assert.equal(foot.reserve(16 * MiB), overhead + 16 * MiB)
+  assert.equal(foot.now, undefined)
+})
+
+test('a run that goes on for long is believed while it does', () => {
+  const { foot } = footprint()
+  assert.equal(foot.sample(20 * MiB, { ...running, ranFor: 60_000 }), overhead + 25 * MiB)
+})
+
+test('one that needs more than ever is charged what it has', () => {
+  const { foot } = footprint(40 * MiB)
+  assert.equal(foot.sample(90 * MiB, running), overhead + 90 * MiB)
+})
+
+test('a peak of long ago fades, run by run', () => {
+  const { foot, stored } = footprint(100 * MiB)
+  for (let run = 0; run < 3; run++) {
+    foot.sample(70 * MiB, running)
+    foot.ended()
+  }
+  assert.deepEqual(
+    stored.map(bytes => Math.round(bytes / MiB)),
+    [80, 70, 70],
+  )
+})
+
+test('what it has while it is frozen says nothing of what it needs', () => {
+  const { foot, stored } = footprint(40 * MiB)
+  assert.equal(foot.sample(2 * MiB, { ...running, frozen: true }), overhead + 2 * MiB)
+  foot.ended()
+  assert.deepEqual(stored, [])
+  assert.equal(foot.reserve(limit), overhead + 50 * MiB)
+})

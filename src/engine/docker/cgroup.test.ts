@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { MemoryGroup } from './cgroup.ts'
+
+const id = 'abc123'
+
+/** The kernel's folders as they would be, with these files. */
+function kernel(t: TestContext, files: Record<string, string>) {
+  const root = mkdtempSync(join(tmpdir(), 'dormice-cgroup-'))
+  t.after(() => rmSync(root, { recursive: true }))
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(root, name, '..'), { recursive: true })
+    writeFileSync(join(root, name), text)
+  }
+  const roots = { proc: join(root, 'proc'), cgroup: join(root, 'cgroup') }
+  return { roots, read: (name: string) => readFileSync(join(root, name), 'utf8') }
+}
+
+const v1 = (folder: string) => ({
+  [`${folder}/memory.usage_in_bytes`]: '5000\n',
+  [`${folder}/memory.stat`]: 'cache 1\ninactive_file 7\ntotal_inactive_file 2000\n',
+  [`${folder}/memory.force_empty`]: '',
+})
+const v2 = (folder: string, swapMax: string) => ({
+  [`${folder}/memory.current`]: '5000\n',
+  [`${folder}/memory.stat`]: 'anon 1\ninactive_file 2000\n',
+  [`${folder}/memory.swap.max`]: `${swapMax}\n`,
+  [`${folder}/memory.reclaim`]: '',
+})
+
+test('what a container has in memory is told without files that were read long ago', async t => {
+  for (const files of [
+    v1(`cgroup/memory/docker/${id}`),
+    v1(`cgroup/memory/system.slice/docker-${id}.scope`),
+    v2(`cgroup/docker/${id}`, '0'),
+    v2(`cgroup/system.slice/docker-${id}.scope`, '0'),
+  ]) {
+    const { roots } = kernel(t, files)
+    assert.equal(await (await MemoryGroup.usual(id, roots))?.resident(), 3000)
+  }
+})
+
+test('a group at another place is found by the container’s process', async t => {
+  const one = kernel(t, {
+    ...v1(`cgroup/memory/elsewhere/${id}`),
+    'proc/7/cgroup': `4:memory:/elsewhere/${id}\n1:name=systemd:/elsewhere/${id}\n`,
+  })
+  assert.equal(await MemoryGroup.usual(id, one.roots), undefined)
+  assert.equal(await (await MemoryGroup.of({ id, pid: 7 }, one.roots))?.resident(), 3000)
+  const two = kernel(t, {
+    ...v2(`cgroup/user.slice/${id}`, 'max'),
+    'proc/7/cgroup': `0::/user.slice/${id}\n`,
+  })
+  assert.equal(await (await MemoryGroup.of({ id, pid: 7 }, two.roots))?.resident(), 3000)
+})
+
+test('a process that is not the container’s says nothing of it', async t => {
+  const { roots } = kernel(t, { ...v2('cgroup/init.scope', 'max'), 'proc/7/cgroup': '0::/init.scope\n' })
+  assert.equal(await MemoryGroup.of({ id, pid: 7 }, roots), undefined)
+  assert.equal(await MemoryGroup.of({ id, pid: 8 }, roots), undefined)
+})
+
+test('memory is given back by the first version of the controller as it is', async t => {
+  const folder = `cgroup/memory/docker/${id}`
+  const { roots, read } = kernel(t, v1(folder))
+  await (await MemoryGroup.usual(id, roots))?.reclaim()
+  assert.equal(read(`${folder}/memory.force_empty`), '0')
+})
+
+test('by the second one it may go to swap while it is frozen, and no more once it goes on', async t => {
+  const folder = `cgroup/docker/${id}`
+  const { roots, read } = kernel(t, v2(folder, '0'))
+  const group = await MemoryGroup.usual(id, roots)
+  await group?.reclaim()
+  assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['5000', 'max'])
+  await group?.reclaim()
+  await group?.restore()
+  assert.equal(read(`${folder}/memory.swap.max`), '0')
+})
