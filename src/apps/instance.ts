@@ -134,8 +134,9 @@ export class Instance implements Leasable, Keepable {
 
   /** Its processes have so many bytes now. @returns what it is to be charged for */
   has(bytes: number): number {
-    const ranFor = performance.now() - (this.#standing.live?.since ?? performance.now())
-    const { memory: limit } = this.#settings.now
+    const { live } = this.#standing
+    const ranFor = performance.now() - (live?.since ?? performance.now())
+    const { memory: limit } = live?.limits ?? this.#settings.now
     return this.#footprint.sample(bytes, { limit, ranFor, frozen: this.frozen })
   }
 
