@@ -9,6 +9,8 @@ const label = 'dormice.bench'
 export type Network =
   /** On an engine network, at the container's own address. */
   | { kind: 'bridge'; name: string }
+  /** In the network namespace of a container that runs, at its address. */
+  | { kind: 'sandbox'; id: string; address: string }
   /** On the engine's default bridge, at a port published on loopback: what most tools do. */
   | { kind: 'published' }
   /** On the host's own network: no isolation, no set-up. */
@@ -28,7 +30,8 @@ export async function createLike(
   network: Network,
 ): Promise<RawContainer> {
   const inside = portOf(model)
-  const outside = network.kind === 'bridge' ? inside : await freePort()
+  const isOwn = network.kind === 'bridge' || network.kind === 'sandbox'
+  const outside = isOwn ? inside : await freePort()
   const { Entrypoint, Cmd, Env, User, WorkingDir, StopSignal, StopTimeout, Healthcheck } =
     model.Config as Docker.ContainerInspectInfo['Config'] & Docker.ContainerCreateOptions
   const own = network.kind === 'host' ? `PORT=${outside}` : `PORT=${inside}`
@@ -47,7 +50,7 @@ export async function createLike(
     ...(network.kind === 'published' ? { ExposedPorts: { [`${inside}/tcp`]: {} } } : {}),
     HostConfig: {
       ...model.HostConfig,
-      NetworkMode: network.kind === 'bridge' ? network.name : network.kind === 'host' ? 'host' : 'bridge',
+      NetworkMode: modeOf(network),
       PortBindings:
         network.kind === 'published'
           ? { [`${inside}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(outside) }] }
@@ -57,6 +60,7 @@ export async function createLike(
   return {
     container,
     async address() {
+      if (network.kind === 'sandbox') return { host: network.address, port: inside }
       if (network.kind !== 'bridge') return { host: '127.0.0.1', port: outside }
       const { NetworkSettings } = await container.inspect()
       const host = NetworkSettings.Networks[network.name]?.IPAddress
@@ -72,6 +76,12 @@ export async function removeAll(docker: Docker, run: string): Promise<void> {
   const found = await docker.listContainers({ all: true, filters: { label: [`${label}=${run}`] } })
   for (const { Id } of found) await docker.getContainer(Id).remove({ force: true, v: true })
   await removeImages(`${label}=${run}`)
+}
+
+function modeOf(network: Network): string {
+  if (network.kind === 'bridge') return network.name
+  if (network.kind === 'sandbox') return `container:${network.id}`
+  return network.kind === 'host' ? 'host' : 'bridge'
 }
 
 function withoutValues(labels: Readonly<Record<string, string>>): Record<string, string> {

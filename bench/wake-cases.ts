@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import type { TestHost } from '../test/support/host.ts'
 import { type FirstAnswer, firstAnswer, untilAnswered } from './first-answer.ts'
@@ -53,6 +53,32 @@ export class WakeCases implements AsyncDisposable {
         return [ms(name, total), ...reported, ms('  of it: all but wake (edge, app’s answer)', total - wake)]
       },
     }
+  }
+
+  /** A visitor's request to the app while it is frozen. @param when whether its memory has been given back before */
+  frozen(name: string, when: 'just paused' | 'reclaimed'): Case {
+    return {
+      name,
+      measure: async () => {
+        await this.#visit()
+        await this.#freeze(when)
+        const began = when === 'reclaimed' ? await settled() : performance.now()
+        const answer = await this.#visit()
+        const timings = readServerTiming(answer.timing)
+        if (!timings.some(({ name, description }) => name === 'wake' && description === 'frozen'))
+          throw new Error(`${this.#app} was not frozen: Server-Timing is "${answer.timing}"`)
+        return [ms(name, answer.at - began)]
+      },
+    }
+  }
+
+  async #freeze(when: 'just paused' | 'reclaimed'): Promise<void> {
+    const told = () => this.#host.log.filter(({ event }) => event === 'frozen').length
+    const before = told()
+    // It answers once the memory is given back.
+    const freezing = this.#host.api('POST', `/v1/apps/${this.#app}/freeze`)
+    if (when === 'just paused') while (told() === before) await immediate()
+    else await freezing
   }
 
   /** The same request to the app while it is awake, on a connection of its own. */

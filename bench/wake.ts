@@ -1,66 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import Docker from 'dockerode'
+import { packFolder } from '../src/cli/pack.ts'
 import { networkName } from '../src/engine/docker/network.ts'
+import { packageRoot } from '../src/paths.ts'
 import { prepare } from '../src/setup/up.ts'
 import { TestHost } from '../test/support/host.ts'
 import type { Bench } from './bench.ts'
-import { known, ratio } from './report.ts'
+import { writeManyModules } from './many-modules.ts'
+import { absent, known, ratio } from './report.ts'
 import { measureRounds, rowOf } from './rounds.ts'
+import { Storm } from './storm.ts'
+import { SwapFile } from './swap.ts'
 import { WakeCases } from './wake-cases.ts'
 
-const app = 'hello'
 /** When a quick run begins no further round, ms after its start. */
-const quickLimit = 45_000
+const quickLimit = 40_000
+const MiB = 1024 * 1024
 
-const asleep = 'dormice: asleep → first byte'
-const awake = 'dormice: awake → first byte'
-const createStart = 'raw: create + start'
-const sameNetwork = 'raw: create + start, Dormice’s network'
-const dockerStart = 'raw: docker start, published port'
-const floor = 'raw: create + start, host network'
+const asleep = (app: string) => `${app}: asleep → first byte`
+const dockerStart = (app: string) => `${app}: docker start, published port`
+const paused = (app: string) => `${app}: frozen, just paused → first byte`
+const reclaimed = (app: string) => `${app}: frozen, reclaimed → first byte`
+const createStart = 'hello: create + start, bridge'
+const sameNetwork = 'hello: create + start, Dormice’s network'
+const floor = 'hello: create + start, host network'
+const awake = 'hello: awake → first byte'
+const storm = 'sleeping apps asked at once → all answered'
+const rawStorm = 'raw loop into ready sandboxes, 4 at a time'
 
 /**
- * Asleep → first byte of `examples/hello`, beside the same image created and started through dockerode with the
- * same settings.
+ * Asleep and frozen → first byte of several apps, beside the same images started through dockerode with the same
+ * settings; and many sleeping apps at once beside a bare loop.
  */
 export const benchWake: Bench = async ({ quick, signal, say }) => {
   const deadline = quick ? performance.now() + quickLimit : Number.POSITIVE_INFINITY
   await prepare(process.stderr)
-  say(`starting a host and deploying examples/${app}`)
+  await using running = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'dormice-bench-'))
+  running.defer(() => rm(folder, { recursive: true, force: true }))
+  const swap = await SwapFile.make(folder, (quick ? 256 : 1024) * MiB)
+  if (!('absent' in swap)) running.use(swap)
+  say('starting a host and deploying the apps')
   // Nothing may fall asleep by itself in between.
-  await using host = await TestHost.start({ DORMICE_SLEEP_AFTER: '1h', DORMICE_FREEZE_AFTER: '1h' })
-  signal.throwIfAborted()
-  await host.deploy(app, `examples/${app}`)
-  signal.throwIfAborted()
-  await using cases = await WakeCases.of(new Docker(), host, app)
-  const { rows, rounds } = await measureRounds(
+  const host = running.use(await TestHost.start({ DORMICE_SLEEP_AFTER: '1h', DORMICE_FREEZE_AFTER: '1h' }))
+  const apps = quick ? ['hello'] : ['hello', 'notes', 'modules', 'guestbook']
+  for (const app of apps) {
+    signal.throwIfAborted()
+    await deploy(host, app, folder)
+  }
+  const all = new Map<string, WakeCases>()
+  for (const app of apps) all.set(app, running.use(await WakeCases.of(new Docker(), host, app)))
+  const hello = all.get('hello') as WakeCases
+  const measured = await measureRounds(
     [
-      cases.asleep(asleep),
-      cases.createStart(createStart, { kind: 'bridge', name: 'bridge' }),
-      cases.createStart(sameNetwork, { kind: 'bridge', name: networkName }),
-      cases.dockerStart(dockerStart),
-      cases.createStart(floor, { kind: 'host' }),
-      cases.awake(awake),
+      ...[...all].flatMap(([app, cases]) => [
+        cases.asleep(asleep(app)),
+        cases.dockerStart(dockerStart(app)),
+        cases.frozen(paused(app), 'just paused'),
+        ...('absent' in swap ? [] : [cases.frozen(reclaimed(app), 'reclaimed')]),
+      ]),
+      hello.createStart(createStart, { kind: 'bridge', name: 'bridge' }),
+      hello.createStart(sameNetwork, { kind: 'bridge', name: networkName }),
+      hello.createStart(floor, { kind: 'host' }),
+      hello.awake(awake),
     ],
     { rounds: quick ? 8 : 30, warmUps: 1, deadline, signal, say },
   )
-  const versus = (baseline: string, which: 'p50' | 'p95') =>
-    ratio(rowOf(rows, asleep, 'ms'), rowOf(rows, baseline, 'ms'), which)
+  const rows = [...measured.rows]
+  if ('absent' in swap) rows.push(absent(reclaimed('hello'), 'ms', swap.absent))
+  if (!quick) {
+    const many = await Storm.of(host, 'hello', 100, say)
+    // The first one shows how many sandboxes are wanted.
+    const options = { rounds: 3, warmUps: 1, deadline, signal, say }
+    rows.push(
+      ...(await measureRounds([many.dormice(`100 ${storm}`), many.raw(`100 × ${rawStorm}`)], options)).rows,
+    )
+  }
+  const versus = (what: string, baseline: string, which: 'p50' | 'p95' = 'p50') =>
+    ratio(rowOf(rows, what, 'ms'), rowOf(rows, baseline, 'ms'), which)
+  const start = dockerStart('hello')
   return {
     rows,
     ratios: known({
-      asleep_p50_vs_create_start: versus(createStart, 'p50'),
-      asleep_p95_vs_create_start: versus(createStart, 'p95'),
-      asleep_p50_vs_create_start_same_network: versus(sameNetwork, 'p50'),
-      asleep_p50_vs_docker_start: versus(dockerStart, 'p50'),
-      asleep_p95_vs_docker_start: versus(dockerStart, 'p95'),
-      asleep_p50_vs_floor: versus(floor, 'p50'),
+      asleep_p50_vs_docker_start: versus(asleep('hello'), start),
+      asleep_p95_vs_docker_start: versus(asleep('hello'), start, 'p95'),
+      asleep_p50_vs_floor: versus(asleep('hello'), floor),
+      asleep_p50_vs_create_start: versus(asleep('hello'), createStart),
+      asleep_p50_vs_create_start_same_network: versus(asleep('hello'), sameNetwork),
+      frozen_p50_ms: rowOf(rows, paused('hello'), 'ms')?.p50 ?? undefined,
+      reclaimed_p50_vs_docker_start: versus(reclaimed('hello'), start),
+      storm_vs_raw: versus(`100 ${storm}`, `100 × ${rawStorm}`),
+      ...Object.fromEntries(
+        apps
+          .slice(1)
+          .map(app => [`asleep_p50_vs_docker_start_${app}`, versus(asleep(app), dockerStart(app))]),
+      ),
     }),
     notes: [
-      `Each of ${rounds} rounds measured every case once, beginning with another one each time; 1 warm-up round is dropped.`,
+      `Each of ${measured.rounds} rounds measured every case once, beginning with another one each time; 1 warm-up round is dropped.`,
       'Time runs from sending the request (raw: from the create or start call) to the first byte of the app’s',
       'answer, on new connections over loopback; lower is better. A ratio under 1: Dormice takes less time.',
-      'The raw containers have the image, command, environment, user and limits of the one that Dormice wakes;',
-      'their network is the engine’s default bridge unless the case names another one.',
+      'The raw containers have the image, command, environment, user and limits of the one that Dormice wakes.',
+      'just paused: asked the moment that it is frozen, while its memory is being given back; reclaimed: after that,',
+      'with a swap file made for this run. modules: an app that loads a hundred packages before it listens.',
     ],
   }
+}
+
+async function deploy(host: TestHost, app: string, folder: string): Promise<void> {
+  if (app === 'modules') await writeManyModules(join(folder, app))
+  const from = app === 'modules' ? join(folder, app) : join(packageRoot, 'examples', app)
+  const answer = await host.api('POST', `/v1/apps/${app}/releases`, packFolder(from))
+  if (answer.status !== 201) throw new Error(`deploy of ${app}: ${answer.body}`)
 }

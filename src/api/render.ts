@@ -24,6 +24,11 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     snapshot: app.snapshot,
     createdAt: iso(app.createdAt),
     lastUsedAt: instance.lastUsed === undefined ? null : iso(instance.lastUsed),
+    memory: {
+      now: instance.memory.now ?? null,
+      peak: instance.memory.peak ?? null,
+      suggested: instance.memory.suggested ?? null,
+    },
     requests: { running: leases, waiting },
     settings: {
       ...settings,

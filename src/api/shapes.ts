@@ -39,6 +39,16 @@ export const AppShape = z
       .datetime()
       .nullable()
       .openapi({ description: 'when it last woke or ended a request; null: never' }),
+    memory: z
+      .object({
+        now: z.number().int().nullable().openapi({ description: 'what it has now; null: it does not run' }),
+        peak: z.number().int().nullable().openapi({ description: 'the most that it is known to need' }),
+        suggested: z.number().int().nullable().openapi({
+          description:
+            'a limit that would fit better than the one it has; null: it fits, or too little is known',
+        }),
+      })
+      .openapi({ description: 'bytes of its processes, as the kernel counts them' }),
     requests: z.object({ running: z.number().int(), waiting: z.number().int() }),
     settings: z.object({
       memory: z.number().int(),

@@ -46,6 +46,14 @@ test('one that needs more than ever is charged what it has', () => {
   assert.equal(foot.sample(90 * MiB, running), overhead + 90 * MiB)
 })
 
+test('a limit that fits is suggested where the one there is is tight, or far too large', () => {
+  const { foot } = footprint(40 * MiB)
+  assert.equal(foot.suggest(256 * MiB), 64 * MiB)
+  assert.equal(foot.suggest(48 * MiB), 64 * MiB)
+  assert.equal(foot.suggest(96 * MiB), undefined)
+  assert.equal(footprint().foot.suggest(256 * MiB), undefined)
+})
+
 test('a peak of long ago fades, run by run', () => {
   const { foot, stored } = footprint(100 * MiB)
   for (let run = 0; run < 3; run++) {

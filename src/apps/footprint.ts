@@ -5,6 +5,8 @@ export const overhead = 5 * 1024 * 1024
 
 /** Share of what was known before that a run with a lower peak leaves standing. */
 const fading = 0.8
+/** What limits that are suggested are multiples of, bytes. */
+const step = 16 * 1024 * 1024
 /** How long a run has to last until its peak counts while it goes on, ms. */
 const settled = 30_000
 
@@ -38,6 +40,15 @@ export class Footprint {
   /** What is kept free for a start of it, bytes: a quarter more than its peak, or all that it may have. */
   reserve(limit: number): number {
     return overhead + Math.min(limit, this.#learned === undefined ? limit : Math.ceil(this.#learned * 1.25))
+  }
+
+  /** A limit that fits better than the one it has, bytes: half more than its peak. Undefined: there is none. */
+  suggest(limit: number): number | undefined {
+    const { peak } = this
+    if (peak === undefined) return undefined
+    const fitting = Math.max(Math.ceil((peak * 1.5) / step) * step, 2 * step)
+    // One that is only a little smaller is not worth a change.
+    return fitting > limit || fitting <= limit / 2 ? fitting : undefined
   }
 
   /**

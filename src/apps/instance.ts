@@ -126,10 +126,10 @@ export class Instance implements Leasable, Keepable {
     return container === undefined ? undefined : this.#background.works(container, this.#settings.now)
   }
 
-  /** Bytes of memory: what its processes have now, and the most that it is known to need. */
-  get memory(): { now: number | undefined; peak: number | undefined } {
+  /** Bytes: what its processes have now, the most that it is known to need, and a limit that would fit better. */
+  get memory(): Record<'now' | 'peak' | 'suggested', number | undefined> {
     const { now, peak } = this.#footprint
-    return { now, peak }
+    return { now, peak, suggested: this.#footprint.suggest(this.#settings.now.memory) }
   }
 
   /** Its processes have so many bytes now. @returns what it is to be charged for */

@@ -98,6 +98,7 @@ export function app(name: string, more: Partial<AppShape> = {}): AppShape {
     snapshot: null,
     createdAt: '2026-01-01T00:00:00.000Z',
     lastUsedAt: null,
+    memory: { now: null, peak: null, suggested: null },
     requests: { running: 0, waiting: 0 },
     settings: {
       memory: 268435456,

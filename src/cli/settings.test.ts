@@ -54,6 +54,7 @@ test('show tells what an app is doing and each of its settings, with where it co
 address    http://notes.localhost:8080
 release    r3, node
 last used  3 min ago
+memory     not known yet
 
 SETTING          FROM          VALUE
 memory           set by hand   512 MiB

@@ -9,7 +9,7 @@ import { showState } from '../states.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark, style } from '../terminal.ts'
 import { tellTrouble } from '../trouble.ts'
-import { formatAgo } from '../units.ts'
+import { formatAgo, formatBytes } from '../units.ts'
 import { whenApplied } from '../when-applied.ts'
 
 export function showCommand(): Command {
@@ -34,14 +34,27 @@ async function show(name: string, { json }: Json): Promise<void> {
   tellTrouble(app)
   const { pendingSettings } = app
   if (pendingSettings.length > 0) remark(`\n${whenApplied(app, pendingSettings)}`)
+  const { suggested } = app.memory
+  if (suggested !== null) {
+    const setting = `memory=${suggested / 1024 ** 2}m`
+    remark(`\nA limit that fits what it needs: ${invocation('set', app.name, setting)}`)
+  }
   remark(`\nTo change one: ${invocation('set', app.name, 'sleepAfter=30m')}`)
 }
 
-function facts({ state, url, release, runtime, lastUsedAt }: AppShape, now: number): string[][] {
+function facts(app: AppShape, now: number): string[][] {
+  const { state, url, release, runtime, lastUsedAt } = app
   return [
     ['state', showState(state)],
     ['address', url],
     ['release', release === null ? 'none yet' : `r${release}, ${runtime}`],
     ['last used', lastUsedAt === null ? 'never' : formatAgo(Date.parse(lastUsedAt), now)],
+    ['memory', showMemory(app)],
   ]
+}
+
+function showMemory({ memory: { now, peak } }: AppShape): string {
+  if (peak === null) return 'not known yet'
+  const most = `${formatBytes(peak)} at most so far`
+  return now === null ? most : `${formatBytes(now)}, ${most}`
 }
