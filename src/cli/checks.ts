@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { TlsShape } from '../api/shapes.ts'
@@ -7,6 +7,7 @@ import { comparesFiles, isAtLeast, ping } from '../setup/engine/probe.ts'
 import { judgeCertificates } from './certificates.ts'
 import { Client } from './client.ts'
 import { startHost } from './invocation.ts'
+import { adviseOnMemory } from './memory-advice.ts'
 import { dataFolders } from './target.ts'
 import { formatBytes } from './units.ts'
 
@@ -44,6 +45,7 @@ export async function runChecks(env = process.env): Promise<Check[]> {
     check('https', () => (token.result === 'ok' ? checkHttps() : skipped('the host has to be asked'))),
     check('data', () => checkData(findData(env))),
     check('disk', () => checkDisk(findData(env))),
+    check('memory', checkMemory),
   ])
 }
 
@@ -132,6 +134,23 @@ async function checkDisk(data: string): Promise<Verdict> {
   const text = `${formatBytes(least.free)} free at ${least.path}`
   if (least.free < NO_DISK) return failed(`${text}: builds and snapshots will fail; free some space`)
   return ok(least.free < LOW_DISK ? `${text}, which is little` : text)
+}
+
+/** No fault of the machine, whatever it is. */
+function checkMemory(): Verdict {
+  if (process.platform !== 'linux') return skipped('the engine’s machine is another one')
+  const groups = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'].find(existsSync) ?? '/sys/fs/cgroup'
+  const asks = isWritable(groups)
+  return ok(adviseOnMemory({ swaps: readFileSync('/proc/swaps', 'utf8'), asks }))
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function freeBytes(path: string): Promise<number> {

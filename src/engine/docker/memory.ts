@@ -2,6 +2,9 @@ import type Docker from 'dockerode'
 import { MemoryGroup } from './cgroup.ts'
 import { inspect } from './containers.ts'
 
+/** What writing says to a user who may not: frozen containers keep their memory then. */
+const forbidden = new Set(['EACCES', 'EPERM', 'EROFS'])
+
 /** The memory of containers, through the kernel rather than the engine, which has no call for what is done here. */
 export class Memory {
   readonly #docker: Docker
@@ -28,8 +31,14 @@ export class Memory {
     const group = await this.#group(id)
     if (group === undefined) return undefined
     signal.throwIfAborted()
-    await group.reclaim()
-    if (signal.aborted) await group.restore()
+    try {
+      await group.reclaim()
+    } catch (error) {
+      if (forbidden.has(String((error as { code?: unknown }).code))) return undefined
+      throw error
+    } finally {
+      if (signal.aborted) await group.restore()
+    }
     return group.resident()
   }
 
