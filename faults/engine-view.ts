@@ -74,6 +74,8 @@ export class EngineView {
     const leaks: string[] = []
     for (const { Names, Labels, State } of containers) {
       const { 'dormice.app': app = '', 'dormice.role': role } = Labels
+      // They are just made, lie ready or have an instance in them; one that has ended is of no use to anybody.
+      if (role === 'sandbox' && State !== 'exited') continue
       const spare = role !== 'instance' || !apps.has(app) || seen.has(app) || State === 'created'
       seen.add(app)
       if (spare) leaks.push(`container ${Names[0]} (${State})`)

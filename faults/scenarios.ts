@@ -70,6 +70,14 @@ const prune: Operation = {
   done: world => world,
 }
 
+/** Whoever is found frozen after a crash is put to sleep. */
+const freeze: Operation = {
+  name: `${app}: freeze`,
+  app,
+  ask: host => host.api('POST', `/v1/apps/${app}/freeze`),
+  done: op.move(app, 'sleep').done,
+}
+
 const sleeping: readonly Step[] = ['sleep.drained', 'sleep.stopped', 'sleep.logged', 'sleep.committed']
 const waking: readonly Step[] = ['wake.admitted', 'wake.started', 'wake.ready']
 const forked = 'fork.begun'
@@ -82,6 +90,13 @@ export const scenarios: readonly Scenario[] = [
     act: op.read(app),
     steps: waking,
     commits: 'wake.admitted',
+  },
+  {
+    name: 'the app is frozen',
+    prepare: goneOn,
+    act: freeze,
+    steps: ['freeze.frozen'],
+    commits: 'freeze.frozen',
   },
   {
     name: 'the app falls asleep for the first time',
