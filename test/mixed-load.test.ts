@@ -5,6 +5,8 @@ import { TestHost } from './support/host.ts'
 import { MixedVisits, mixedApp } from './support/mixed-visits.ts'
 
 const cycles = 50
+/** What both apps have, so that neither fits beside the other, awake or frozen. */
+const held = 'globalThis.held = Buffer.alloc(40 * 1024 * 1024, 1);\n'
 /** ms between two requests; they go on while the app falls asleep and wakes. */
 const pace = 20
 
@@ -17,6 +19,7 @@ const ways = {
   },
   /** Another app wants the memory of which there is enough for one. */
   async memory(host: TestHost) {
+    assert.equal((await host.visit('mixed', '/small')).status, 200)
     assert.equal((await host.visit('rival')).status, 200)
   },
   async idle(host: TestHost) {
@@ -30,10 +33,11 @@ describe('a mixed load', () => {
   let host: TestHost
   before(async () => {
     // It is frozen on the way to each sleep for idleness or memory.
-    const settings = { DORMICE_MEMORY: '32m', DORMICE_FREEZE_AFTER: '400ms', DORMICE_SLEEP_AFTER: '1s' }
+    const settings = { DORMICE_MEMORY: '70m', DORMICE_FREEZE_AFTER: '400ms', DORMICE_SLEEP_AFTER: '1s' }
     host = await TestHost.start(settings)
-    await host.deployText('mixed', 'main.js', mixedApp)
-    await host.deployText('rival', 'main.js', "export default { fetch: () => new Response('ok') }")
+    await host.deployText('mixed', 'main.js', `${held}${mixedApp}`)
+    await host.deployText('rival', 'main.js', `${held}export default { fetch: () => new Response('ok') }`)
+    for (const app of ['mixed', 'rival']) await host.api('PATCH', `/v1/apps/${app}`, { memory: '80m' })
     await host.visit('mixed', '/small')
   })
   after(() => host[Symbol.asyncDispose]())

@@ -57,12 +57,12 @@ test('a limit that fits is suggested where the one there is is tight, or far too
 test('a peak of long ago fades, run by run', () => {
   const { foot, stored } = footprint(100 * MiB)
   for (let run = 0; run < 3; run++) {
-    foot.sample(70 * MiB, running)
+    for (let look = 0; look < 3; look++) foot.sample(70 * MiB, running)
     foot.ended()
   }
   assert.deepEqual(
     stored.map(bytes => Math.round(bytes / MiB)),
-    [80, 70, 70],
+    [80, 70],
   )
 })
 
@@ -72,4 +72,18 @@ test('what it has while it is frozen says nothing of what it needs', () => {
   foot.ended()
   assert.deepEqual(stored, [])
   assert.equal(foot.reserve(limit), overhead + 50 * MiB)
+})
+
+test('a short run may show that an app needs more, but not that it needs less', () => {
+  const { foot, stored } = footprint(40 * MiB)
+  foot.sample(1 * MiB, running)
+  foot.ended()
+  assert.deepEqual(stored, [])
+  foot.sample(50 * MiB, running)
+  foot.ended()
+  assert.deepEqual(stored, [50 * MiB])
+  const unknown = footprint()
+  unknown.foot.sample(1 * MiB, running)
+  unknown.foot.ended()
+  assert.equal(unknown.foot.reserve(limit), overhead + limit)
 })

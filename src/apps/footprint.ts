@@ -7,6 +7,8 @@ export const overhead = 5 * 1024 * 1024
 const fading = 0.8
 /** What limits that are suggested are multiples of, bytes. */
 const step = 16 * 1024 * 1024
+/** How often a run has to be looked at until it is believed that it needs less: it may have been just starting. */
+const enough = 3
 /** How long a run has to last until its peak counts while it goes on, ms. */
 const settled = 30_000
 
@@ -19,6 +21,7 @@ export class Footprint {
   readonly #app: string
   #learned: number | undefined
   #peak = 0
+  #samples = 0
   #now: number | undefined
 
   constructor(context: Pick<Context, 'store' | 'log'>, app: string) {
@@ -64,6 +67,7 @@ export class Footprint {
   ): number {
     this.#now = bytes
     if (frozen) return overhead + bytes
+    this.#samples++
     this.#peak = Math.max(this.#peak, bytes)
     if (ranFor >= settled) this.#learned = Math.max(this.#peak, Math.floor((this.#learned ?? 0) * fading))
     return Math.max(overhead + bytes, this.reserve(limit))
@@ -72,10 +76,14 @@ export class Footprint {
   /** The run is over: what it needed is noted. With a full disk it is only remembered until the host ends. */
   ended(): void {
     const peak = this.#peak
+    const samples = this.#samples
     this.#peak = 0
+    this.#samples = 0
     this.#now = undefined
-    if (peak === 0) return
-    this.#learned = Math.max(peak, Math.floor((this.#learned ?? 0) * fading))
+    const before = this.#learned
+    if (samples >= enough) this.#learned = Math.max(peak, Math.floor((before ?? 0) * fading))
+    else if (before !== undefined) this.#learned = Math.max(peak, before)
+    if (this.#learned === undefined || this.#learned === before) return
     const { store, log } = this.#context
     try {
       store.needed(this.#app, this.#learned)

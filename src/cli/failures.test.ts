@@ -191,7 +191,7 @@ test('doctor works with the host down, marks what fails and exits with 1', async
     checks.map((check: { name: string; result: string }) => [check.name, check.result]),
   )
   assert.deepEqual(
-    { ...results, disk: undefined },
+    { ...results, disk: undefined, memory: undefined },
     {
       node: 'ok',
       engine: 'failed',
@@ -200,6 +200,7 @@ test('doctor works with the host down, marks what fails and exits with 1', async
       https: 'skipped',
       data: 'failed',
       disk: undefined,
+      memory: undefined,
     },
   )
   const text = (await run(['doctor'], { host: { url }, env })).stdout
