@@ -6,12 +6,15 @@ import { PrivateEngine } from './support/private-engine.ts'
 
 test('an engine of a test’s own leaves the bridge of the machine’s engine alone', {
   skip: PrivateEngine.impossible,
-}, async () => {
+}, async t => {
   const { Options } = await new Docker().getNetwork('bridge').inspect()
   const bridge = `/sys/class/net/${Options?.['com.docker.network.bridge.name']}`
-  assert.ok(existsSync(bridge))
+  if (!existsSync(bridge)) return t.skip('the machine’s engine has none')
   {
-    await using _engine = await PrivateEngine.start()
+    await using engine = await PrivateEngine.start()
+    // What it did before is what it finds then.
+    await engine.stop()
+    await engine.start()
   }
   assert.ok(existsSync(bridge))
 })

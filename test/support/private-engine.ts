@@ -152,11 +152,10 @@ export class PrivateEngine implements AsyncDisposable {
           `--data-root=${this.disk ? join(this.disk.path, 'root') : this.#at('root')}`,
           `--exec-root=${this.#at('exec')}`,
           `--pidfile=${this.#at('pid')}`,
-          // Told to have none, it would delete the bridge of the usual name: the other daemon's.
+          // Told to have none, or address pools of its own, it would delete the bridge of the usual name: the other's.
           `--bridge=${this.#bridge.name}`,
           // The chains of the packet filter have one name on a machine: making them would empty the other daemon's.
           ...['--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false'],
-          '--default-address-pool=base=10.213.0.0/16,size=24',
           `--live-restore=${this.liveRestore}`,
         ],
         // What it unpacks meanwhile needs no room on its small disk.
