@@ -21,6 +21,19 @@ async function untilThereAre(host: TestHost, count: number): Promise<string[]> {
   }
 }
 
+/** Resolves once that sandbox is gone, and two others lie ready. */
+async function untilGone(host: TestHost, sandbox: string | undefined): Promise<void> {
+  while ((await untilThereAre(host, 2)).some(id => id === sandbox))
+    await new Promise(resolve => setTimeout(resolve, 50))
+}
+
+/** Puts the app to sleep; nothing of its instance is left then. */
+async function asleep(host: TestHost): Promise<void> {
+  const used = await sandboxOf(host)
+  await host.sleep('box')
+  await untilGone(host, used)
+}
+
 async function writes(host: TestHost, path: string, text: string): Promise<void> {
   assert.equal((await host.visit('box', path, { method: 'PUT', body: text })).status, 200)
 }
@@ -42,8 +55,7 @@ describe('a sandbox', () => {
   before(async () => {
     host = await TestHost.start({ DORMICE_SLEEP_AFTER: '1h', DORMICE_SANDBOXES: '2' })
     await host.deployText('box', 'main.mjs', app)
-    await host.sleep('box')
-    await untilThereAre(host, 2)
+    await asleep(host)
   })
   after(() => host[Symbol.asyncDispose]())
 
@@ -54,17 +66,16 @@ describe('a sandbox', () => {
     assert.ok(used !== undefined && ready.includes(used))
     assert.equal((await untilThereAre(host, 3)).filter(id => ready.includes(id)).length, 2)
     await host.sleep('box')
-    assert.ok(!(await untilThereAre(host, 2)).includes(used))
+    await untilGone(host, used)
     assert.equal((await host.visit('box', '/note')).body, 'kept')
     assert.notEqual(await sandboxOf(host), used)
-    await host.sleep('box')
+    await asleep(host)
   })
 
   test('that has gone while it lay ready is replaced, and who wakes meanwhile is answered', async () => {
     for (const id of await untilThereAre(host, 2)) await docker.getContainer(id).remove({ force: true })
     assert.equal((await host.visit('box', '/note')).body, 'kept')
-    await host.sleep('box')
-    await untilThereAre(host, 2)
+    await asleep(host)
   })
 
   test('that goes under an instance costs the app a sleep, and neither a file nor a request', async () => {
@@ -75,7 +86,30 @@ describe('a sandbox', () => {
     await host.logged('asleep')
     assert.equal((await host.visit('box', '/note')).body, 'written before')
     assert.notEqual(await sandboxOf(host), used)
-    await host.sleep('box')
+    await asleep(host)
+  })
+
+  test('that goes under a frozen instance is noticed, and the next visitor does not wait for it', async () => {
+    await writes(host, '/note', 'written before')
+    await host.api('POST', '/v1/apps/box/freeze')
+    const used = await sandboxOf(host)
+    assert.ok(used !== undefined)
+    await docker.getContainer(used).remove({ force: true })
+    await host.until('box', 'asleep')
+    assert.equal((await host.visit('box', '/note')).body, 'written before')
+    await asleep(host)
+  })
+
+  test('goes as well with an instance that somebody has removed', async () => {
+    await host.visit('box')
+    const used = await sandboxOf(host)
+    const [container] = await host.containers()
+    assert.ok(used !== undefined && container !== undefined)
+    await docker.getContainer(container.Id).remove({ force: true })
+    while ((await host.sandboxes()).some(({ Id }) => Id === used))
+      await new Promise(resolve => setTimeout(resolve, 50))
+    assert.equal((await host.visit('box', '/note')).body, 'written before')
+    await asleep(host)
   })
 
   test('that an earlier run of the host left is removed, but for one with an app in it', async () => {
@@ -89,8 +123,7 @@ describe('a sandbox', () => {
     while ((await host.sandboxes()).some(({ Id }) => Id !== used && left.includes(Id)))
       await new Promise(resolve => setTimeout(resolve, 50))
     await untilThereAre(host, 3)
-    await host.sleep('box')
-    await untilThereAre(host, 2)
+    await asleep(host)
   })
 
   test('is not left behind by a host that ends', async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import type { Container, Image } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
 import { forgetBuildLogs } from '../releases/build-log.ts'
@@ -133,9 +134,13 @@ export class Apps {
   async reconcile(): Promise<void> {
     const { store, engine, log } = this.#context
     const containers = await engine.containers()
+    const atOnce = pLimit(4)
     await Promise.all(
       containers.map(container =>
-        this.#reconcileOne(container).catch(error =>
+        (container.state === 'running'
+          ? this.#reconcileOne(container)
+          : atOnce(() => this.#reconcileOne(container))
+        ).catch(error =>
           log.error('recovery_failed', { container: container.name, error: messageOf(error) }),
         ),
       ),
@@ -173,11 +178,13 @@ export class Apps {
   async look(): Promise<void> {
     const { engine, store, log } = this.#context
     const containers = await engine.containers()
-    const states = new Map(containers.map(({ id, state }) => [id, state]))
+    const found = new Map(containers.map(one => [one.id, one]))
     for (const instance of this.all()) {
       const { container } = instance
       if (container === undefined) continue
-      if (states.get(container) !== (instance.frozen ? 'paused' : 'running')) instance.died(container)
+      const { state, address } = found.get(container) ?? {}
+      if (state !== (instance.frozen ? 'paused' : 'running') || address === undefined)
+        instance.died(container)
     }
     for (const { id, labels, name } of containers) {
       const instance = this.find(labels.app)

@@ -43,7 +43,8 @@ export class EngineSide {
   async stateOf(container: string): Promise<ContainerState | 'cut-off' | undefined> {
     try {
       const { state, address } = await this.#context.engine.container(container)
-      return state === 'running' && address === undefined ? 'cut-off' : state
+      const isUp = state === 'running' || state === 'paused'
+      return isUp && address === undefined ? 'cut-off' : state
     } catch (error) {
       if (error instanceof NotFound) return undefined
       throw error

@@ -228,7 +228,7 @@ function show(container: FakeContainer): Container {
     state,
     labels,
     image: reference,
-    address: state === 'running' ? addressOf(container) : undefined,
+    address: state === 'running' || state === 'paused' ? addressOf(container) : undefined,
     limits,
   }
 }

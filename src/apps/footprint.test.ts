@@ -41,6 +41,15 @@ test('a run that goes on for long is believed while it does', () => {
   assert.equal(foot.sample(20 * MiB, { ...running, ranFor: 60_000 }), overhead + 25 * MiB)
 })
 
+test('what a long run needed is noted as well, and fades what was known once, however often it is looked at', () => {
+  const { foot, stored } = footprint(100 * MiB)
+  for (let second = 0; second <= 60; second += 2)
+    foot.sample(40 * MiB, { ...running, ranFor: second * 1_000 })
+  assert.equal(foot.reserve(limit), overhead + 100 * MiB)
+  foot.ended()
+  assert.deepEqual(stored, [80 * MiB])
+})
+
 test('one that needs more than ever is charged what it has', () => {
   const { foot } = footprint(40 * MiB)
   assert.equal(foot.sample(90 * MiB, running), overhead + 90 * MiB)

@@ -19,6 +19,8 @@ const settled = 30_000
 export class Footprint {
   readonly #context: Pick<Context, 'store' | 'log'>
   readonly #app: string
+  /** Known from the runs before this one. */
+  #before: number | undefined
   #learned: number | undefined
   #peak = 0
   #samples = 0
@@ -27,7 +29,8 @@ export class Footprint {
   constructor(context: Pick<Context, 'store' | 'log'>, app: string) {
     this.#context = context
     this.#app = app
-    this.#learned = context.store.app(app)?.peakMemory ?? undefined
+    this.#before = context.store.app(app)?.peakMemory ?? undefined
+    this.#learned = this.#before
   }
 
   /** Bytes that its processes had when they were last looked at; undefined: nobody has looked, or it does not run. */
@@ -69,20 +72,19 @@ export class Footprint {
     if (frozen) return overhead + bytes
     this.#samples++
     this.#peak = Math.max(this.#peak, bytes)
-    if (ranFor >= settled) this.#learned = Math.max(this.#peak, Math.floor((this.#learned ?? 0) * fading))
+    if (ranFor >= settled) this.#learned = this.#faded()
     return Math.max(overhead + bytes, this.reserve(limit))
   }
 
   /** The run is over: what it needed is noted. With a full disk it is only remembered until the host ends. */
   ended(): void {
-    const peak = this.#peak
-    const samples = this.#samples
+    const before = this.#before
+    if (this.#samples >= enough) this.#learned = this.#faded()
+    else this.#learned = before === undefined ? undefined : Math.max(this.#peak, before)
+    this.#before = this.#learned
     this.#peak = 0
     this.#samples = 0
     this.#now = undefined
-    const before = this.#learned
-    if (samples >= enough) this.#learned = Math.max(peak, Math.floor((before ?? 0) * fading))
-    else if (before !== undefined) this.#learned = Math.max(peak, before)
     if (this.#learned === undefined || this.#learned === before) return
     const { store, log } = this.#context
     try {
@@ -90,5 +92,10 @@ export class Footprint {
     } catch (error) {
       log.warn('peak_not_noted', { app: this.#app, error: String(error) })
     }
+  }
+
+  /** What is known with this run, which fades what was known before it once. */
+  #faded(): number {
+    return Math.max(this.#peak, Math.floor((this.#before ?? 0) * fading))
   }
 }

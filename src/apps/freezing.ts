@@ -13,11 +13,19 @@ export class Freezing {
   readonly #waking: Waking
   #reclaiming: Promise<void> | undefined
   #thawed = new AbortController()
+  /** The container that the engine would not freeze. */
+  #refused: string | undefined
 
   constructor(parts: Parts, settling: Settling, waking: Waking) {
     this.#parts = parts
     this.#settling = settling
     this.#waking = waking
+  }
+
+  /** Whether it is of use to try. */
+  get possible(): boolean {
+    const { live } = this.#parts.standing
+    return live === undefined || live.container !== this.#refused
   }
 
   /** Resolves once the memory of the frozen app is given back, as far as that can be done from here. */
@@ -32,7 +40,7 @@ export class Freezing {
    * @throws {Problem} 409 `freeze_refused` when a request runs, or it is not awake
    */
   async freeze(): Promise<void> {
-    const { context, standing } = this.#parts
+    const { context, standing, engineSide } = this.#parts
     const { name, live } = standing
     if (standing.state === 'frozen') return
     if (standing.state !== 'awake' || !live || live.leases.out > 0)
@@ -42,6 +50,13 @@ export class Freezing {
     standing.become('frozen')
     await context.engine.freeze(live.container).catch(async error => {
       if (error instanceof EngineUnavailable) throw problems.engineUnavailable(error)
+      if ((await engineSide.stateOf(live.container)) === 'running') {
+        // The engine cannot freeze (rootless, no freezer): it goes on, and is not tried again until it has slept.
+        this.#refused = live.container
+        standing.become('awake')
+        context.log.warn('not_frozen', { app: name, error: messageOf(error) })
+        throw problems.freezeRefused(name, 'awake')
+      }
       // It has ended, or somebody has removed it.
       await this.#settling.settle(live.container, 'recovery')
       throw problems.freezeRefused(name, standing.state)
@@ -55,10 +70,10 @@ export class Freezing {
   /**
    * Lets the frozen app go on.
    *
-   * @param asked when, ms of `performance.now()`
+   * @param asked when, ms of `performance.now()`; undefined: by nobody, it is no visit
    * @returns false when its container has ended, or had to go for want of memory: it has to be woken
    */
-  async thaw(asked: number): Promise<boolean> {
+  async thaw(asked: number | undefined): Promise<boolean> {
     const { context, standing, settings } = this.#parts
     const { live } = standing
     if (!live) return false
@@ -66,9 +81,9 @@ export class Freezing {
     // It has the limits that it was created with, whatever was set meanwhile.
     const { memory } = live.limits ?? settings.now
     if (!(await this.#waking.readmit({ ...settings.now, memory }))) {
-      await this.#settling.settle(live.container, 'memory')
-      return false
+      return this.#leave(live.container, 'memory')
     }
+    const began = asked ?? performance.now()
     const queued = performance.now()
     this.#thawed.abort()
     try {
@@ -76,28 +91,31 @@ export class Freezing {
     } catch (error) {
       if (error instanceof EngineUnavailable) throw this.#notThawed(asked, problems.engineUnavailable(error))
       // It has ended, and the event that tells so comes later; whatever it is, its disk is kept.
-      await this.#settling.settle(live.container, 'recovery')
-      return false
+      return this.#leave(live.container, 'recovery')
     }
     const now = performance.now()
-    standing.thawed({
-      kind: 'frozen',
-      ms: now - asked,
-      parts: [
-        { name: 'queue', ms: queued - asked },
-        { name: 'thaw', ms: now - queued },
-      ],
-    })
+    const parts = [
+      { name: 'queue', ms: queued - began },
+      { name: 'thaw', ms: now - queued },
+    ] as const
+    standing.thawed(asked === undefined ? undefined : { kind: 'frozen', ms: now - asked, parts })
     this.#waking.noticeDeath(live.container)
     return true
   }
 
+  /** Its disk is kept. Should that fail, the wake that follows goes on with its container. @returns false */
+  async #leave(container: string, reason: 'memory' | 'recovery'): Promise<false> {
+    await this.#settling.settle(container, reason).catch(() => undefined)
+    return false
+  }
+
   /** It is frozen as before; returns what to tell those who waited for it. */
-  #notThawed(asked: number, problem: unknown): unknown {
+  #notThawed(asked: number | undefined, problem: unknown): unknown {
     const { context, standing } = this.#parts
     standing.become('frozen')
     const code = problem instanceof Problem ? problem.code : 'thaw_failed'
-    context.wakes.note(standing.name, { kind: 'frozen', ms: performance.now() - asked }, code)
+    if (asked !== undefined)
+      context.wakes.note(standing.name, { kind: 'frozen', ms: performance.now() - asked }, code)
     return problem
   }
 
@@ -110,7 +128,8 @@ export class Freezing {
       const isStill = standing.state === 'frozen' && standing.live?.container === container
       if (left !== undefined && isStill) keeper.recharge(name, overhead + left)
     } catch (error) {
-      if (!signal.aborted) log.warn('memory_not_reclaimed', { app: name, error: messageOf(error) })
+      if (!signal.aborted && standing.live?.container === container)
+        log.warn('memory_not_reclaimed', { app: name, error: messageOf(error) })
     }
   }
 }

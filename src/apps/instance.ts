@@ -114,7 +114,7 @@ export class Instance implements Leasable, Keepable {
   }
 
   get freezeAfter(): number | undefined {
-    return this.#settings.now.freezeAfter
+    return this.#freezing.possible ? this.#settings.now.freezeAfter : undefined
   }
 
   get watched(): boolean {
@@ -252,7 +252,7 @@ export class Instance implements Leasable, Keepable {
   /** Reads the disk of the running app, whose container may be frozen meanwhile. Undefined when it does not run. */
   whileRunning<T>(read: (container: string) => Promise<T>): Promise<T | undefined> {
     return this.#inTurn(async () => {
-      if (this.frozen) await this.#freezing.thaw(performance.now())
+      if (this.frozen) await this.#freezing.thaw(undefined)
       const { live } = this.#standing
       if (!live) {
         const left = await this.#engineSide.leftover()

@@ -412,3 +412,34 @@ test('who has grown over the budget together has one of them yield', () => {
   keeper.relieve()
   assert.deepEqual([a.reasons, b.reasons], [['memory'], []])
 })
+
+test('a frozen one whose memory is just being given back need not wait for that to go on', async () => {
+  const { keeper, fakes } = keeperOf(10, ['a', 'b'])
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  const given = Promise.withResolvers<void>()
+  a.freezeAfter = 30_000
+  a.freeze = async () => {
+    a.frozen = true
+    await given.promise
+  }
+  keeper.charge(a, 4)
+  keeper.charge(b, 6)
+  keeper.recharge('b', 9)
+  keeper.relieve()
+  keeper.recharge('b', 6)
+  assert.equal(await keeper.readmit(a, 4, 1_000), true)
+  given.resolve()
+})
+
+test('for one that needs much, only a few yield at a time', async () => {
+  const names = Array.from({ length: 10 }, (_, n) => `small-${n}`)
+  const { keeper, fakes } = keeperOf(10, [...names, 'large'])
+  for (const name of names) keeper.charge(fakes[name]!, 1)
+  const admitted = keeper.admit(fakes['large']!, 10, 10_000)
+  await immediate()
+  const leaving = () => names.filter(name => fakes[name]!.reasons.length > 0)
+  assert.equal(leaving().length, 4)
+  for (const name of names) fakes[name]!.asleep.resolve()
+  await admitted
+  assert.equal(leaving().length, 10)
+})

@@ -23,8 +23,8 @@ export interface Keepable extends Watchable {
 /** How long frozen instances may go on before who waits in the line, ms. */
 const patience = 2_000
 
-/** Who is frozen or put to sleep for idleness at one time: they are in no hurry, and stopping costs the engine as much as starting. */
-const idleSleepsAtOnce = 4
+/** How many are frozen or put to sleep at one time: stopping costs the engine as much as starting. */
+const leavingAtOnce = 4
 
 /**
  * Decides who is frozen and who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget the
@@ -78,8 +78,8 @@ export class Keeper {
       this.#waitsSince = this.#now()
       try {
         while (this.#isShortOf(bytes, instance)) {
-          if (!this.#isShortOf(bytes, instance, this.#leavingBytes()) || !this.#makeOneYield())
-            await this.#changeOr(signal)
+          const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
+          if (comes || !this.#makeOneYield()) await this.#changeOr(signal)
         }
         this.charge(instance, bytes)
       } finally {
@@ -97,9 +97,8 @@ export class Keeper {
     const signal = AbortSignal.timeout(timeout)
     while (this.#isShortOf(bytes, instance)) {
       if (this.#waitsSince !== undefined && this.#now() - this.#waitsSince > patience) return false
-      if (this.#isShortOf(bytes, instance, this.#leavingBytes())) {
-        if (!this.#makeOneYield()) return false
-      } else if (!(await this.#changeOr(signal).then(yes, no))) return false
+      const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
+      if (!(comes ? await this.#changeOr(signal).then(yes, no) : this.#makeOneYield())) return false
     }
     this.charge(instance, bytes)
     return true
@@ -107,7 +106,8 @@ export class Keeper {
 
   /** Whether the budget is too small for it beside all others. @param coming bytes that will be free */
   #isShortOf(bytes: number, { name }: Keepable, coming = 0): boolean {
-    const others = this.used - (this.#charges.get(name) ?? 0) - coming
+    const own = this.#charges.get(name) ?? 0
+    const others = this.used - own - coming
     return others + Math.min(bytes, this.budget) > this.budget
   }
 
@@ -127,7 +127,7 @@ export class Keeper {
 
   /** Has instances yield while all together have more than the budget: some have grown. */
   relieve(): void {
-    while (this.used - this.#leavingBytes() > this.budget && this.#makeOneYield());
+    while (!this.#isBusy && this.used - this.#leavingBytes() > this.budget && this.#makeOneYield());
   }
 
   /** The instance's memory is free again. */
@@ -181,8 +181,7 @@ export class Keeper {
   }
 
   #dismissIdle(instance: Keepable, due: 'freeze' | 'sleep' | undefined): void {
-    if (due === undefined || this.#leaving.has(instance.name) || this.#leaving.size >= idleSleepsAtOnce)
-      return
+    if (due === undefined || this.#leaving.has(instance.name) || this.#isBusy) return
     this.#dismiss(instance, () => (due === 'freeze' ? instance.freeze() : instance.sleep('idle')))
   }
 
@@ -223,9 +222,15 @@ export class Keeper {
     return [...this.#up.rvalues()].filter(instance => instance !== undefined)
   }
 
-  #leavingBytes(): number {
+  /** As many yield as do at one time. */
+  get #isBusy(): boolean {
+    return this.#leaving.size >= leavingAtOnce
+  }
+
+  /** Bytes that will be free. @param but one that does not count */
+  #leavingBytes(but?: string): number {
     let sum = 0
-    for (const name of this.#leaving) sum += this.#charges.get(name) ?? 0
+    for (const name of this.#leaving) if (name !== but) sum += this.#charges.get(name) ?? 0
     return sum
   }
 

@@ -34,6 +34,8 @@ export class MemoryWatch {
       const bytes = found.get(container)
       // It may be another one by now.
       if (bytes === undefined || instance.container !== container) continue
+      // On its way from one to the other, it is charged by who takes it there.
+      if (instance.state !== 'awake' && instance.state !== 'frozen') continue
       keeper.recharge(instance.name, instance.has(bytes))
     }
     keeper.relieve()

@@ -54,6 +54,8 @@ export class Settling {
       if (gone) {
         // The app goes on from its last snapshot.
         engineSide.containerIsGone()
+        // What it was in is of no use to anybody now.
+        await context.engine.remove(container).catch(() => undefined)
         log.warn('container_gone', { app, container, error: messageOf(error) })
         return { snapshot: undefined, lastLines: [], gone: true }
       }

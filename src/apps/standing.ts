@@ -81,7 +81,7 @@ export class Standing {
   }
 
   /** The same container goes on. Connections from before are not used any more: the app finds them timed out. */
-  thawed(wakeInfo: WakeInfo): void {
+  thawed(wakeInfo: WakeInfo | undefined): void {
     const live = this.#live
     if (live === undefined) return
     const { leases: _, ...running } = live

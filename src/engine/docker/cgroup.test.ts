@@ -66,7 +66,7 @@ test('a process that is not the container’s says nothing of it', async t => {
 test('memory is given back by the first version of the controller as it is', async t => {
   const folder = `cgroup/memory/docker/${id}`
   const { roots, read } = kernel(t, v1(folder))
-  await (await MemoryGroup.usual(id, roots))?.reclaim()
+  await (await MemoryGroup.usual(id, roots))?.reclaim(new AbortController().signal)
   assert.equal(read(`${folder}/memory.force_empty`), '0')
 })
 
@@ -74,9 +74,17 @@ test('by the second one it may go to swap while it is frozen, and no more once i
   const folder = `cgroup/docker/${id}`
   const { roots, read } = kernel(t, v2(folder, '0'))
   const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim()
+  await group?.reclaim(new AbortController().signal)
   assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['5000', 'max'])
-  await group?.reclaim()
+  await group?.reclaim(new AbortController().signal)
   await group?.restore()
   assert.equal(read(`${folder}/memory.swap.max`), '0')
+})
+
+test('one that goes on meanwhile is asked for no more, and has its swap limit back', async t => {
+  const folder = `cgroup/docker/${id}`
+  const { roots, read } = kernel(t, v2(folder, '0'))
+  const group = await MemoryGroup.usual(id, roots)
+  await group?.reclaim(AbortSignal.abort())
+  assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['', '0'])
 })

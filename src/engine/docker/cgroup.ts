@@ -1,7 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import pLimit from 'p-limit'
 
 /* The kernel's memory controller: cgroup-v1/memory.rst and cgroup-v2.rst of its documentation. */
+
+/** Bytes that the kernel is asked for at a time: what is asked for is not ended before it is done. */
+const portion = 32 * 1024 * 1024
 
 /** Where the kernel shows processes and cgroups; tests have their own. */
 export type Roots = { proc: string; cgroup: string }
@@ -14,6 +18,8 @@ export class MemoryGroup {
   readonly #version: 1 | 2
   /** What `memory.swap.max` was before it was raised. */
   #swapMax: string | undefined
+  #turns = 0
+  readonly #line = pLimit(1)
 
   private constructor(folder: string, version: 1 | 2) {
     this.#folder = folder
@@ -70,30 +76,48 @@ export class MemoryGroup {
     ])
     const key = this.#version === 1 ? 'total_inactive_file' : 'inactive_file'
     const inactive = Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(stat)?.[1] ?? 0)
-    return Math.max(Number(used) - inactive, 0)
+    const bytes = Number(used) - inactive
+    if (!Number.isFinite(bytes)) throw new Error(`${this.#folder} tells no number of bytes`)
+    return Math.max(bytes, 0)
   }
 
-  /** Has the kernel take out of memory what it can, to swap where there is some. */
-  async reclaim(): Promise<void> {
+  /**
+   * Has the kernel take out of memory what it can, to swap where there is some.
+   *
+   * @param signal ends it, where the kernel can be asked for a part at a time
+   */
+  async reclaim(signal: AbortSignal): Promise<void> {
     if (this.#version === 1) return this.#write('memory.force_empty', '0')
-    // Where memory and swap together are limited to the memory, no swap at all may be used.
-    const swapMax = (await this.#read('memory.swap.max').catch(() => 'max')).trim()
-    if (swapMax !== 'max') {
-      await this.#write('memory.swap.max', 'max')
-      this.#swapMax ??= swapMax
-    }
-    const used = (await this.#read('memory.current')).trim()
-    await this.#write('memory.reclaim', used).catch(error => {
+    const turn = ++this.#turns
+    await this.#line(() => this.#raise())
+    try {
+      let left = Number(await this.#read('memory.current'))
+      for (; left > 0 && !signal.aborted; left -= portion)
+        await this.#write('memory.reclaim', String(Math.min(left, portion)))
+    } catch (error) {
       // Not all of it could be taken, which nobody expected.
-      if (error.code !== 'EAGAIN') throw error
-    })
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    } finally {
+      // Whoever was thawed meanwhile was so before there was something to put back.
+      if (signal.aborted && turn === this.#turns) await this.restore()
+    }
   }
 
   /** Puts back what {@link reclaim} has changed. What is in swap stays there until it is used. */
-  async restore(): Promise<void> {
-    if (this.#swapMax === undefined) return
-    await this.#write('memory.swap.max', this.#swapMax)
-    this.#swapMax = undefined
+  restore(): Promise<void> {
+    return this.#line(async () => {
+      if (this.#swapMax === undefined) return
+      await this.#write('memory.swap.max', this.#swapMax)
+      this.#swapMax = undefined
+    })
+  }
+
+  /** Where memory and swap together are limited to the memory, no swap at all may be used. */
+  async #raise(): Promise<void> {
+    const swapMax = (await this.#read('memory.swap.max').catch(() => 'max')).trim()
+    if (swapMax === 'max') return
+    await this.#write('memory.swap.max', 'max')
+    this.#swapMax ??= swapMax
   }
 
   #read(file: string): Promise<string> {

@@ -100,7 +100,8 @@ export async function list(docker: Docker, host: string): Promise<Container[]> {
   const address = (info: Docker.ContainerInfo) => {
     const sandbox = sandboxOf(info.HostConfig.NetworkMode)
     if (sandbox === undefined) return info.NetworkSettings?.Networks[networkName]?.IPAddress || undefined
-    return running.has(info.Id) && running.has(sandbox) ? sandboxAddress(info.Labels) : undefined
+    const isUp = info.State === 'running' || info.State === 'paused'
+    return isUp && running.has(sandbox) ? sandboxAddress(info.Labels) : undefined
   }
   return found
     .map(info => ({

@@ -1,4 +1,5 @@
 import type Docker from 'dockerode'
+import pLimit from 'p-limit'
 import { MemoryGroup } from './cgroup.ts'
 import { inspect } from './containers.ts'
 
@@ -8,6 +9,8 @@ const forbidden = new Set(['EACCES', 'EPERM', 'EROFS'])
 /** The memory of containers, through the kernel rather than the engine, which has no call for what is done here. */
 export class Memory {
   readonly #docker: Docker
+  /** The kernel takes its time, and each keeps one of the few threads that files are read by. */
+  readonly #line = pLimit(2)
   readonly #groups = new Map<string, Promise<MemoryGroup | undefined>>()
 
   constructor(docker: Docker) {
@@ -30,14 +33,14 @@ export class Memory {
   async reclaim(id: string, signal: AbortSignal): Promise<number | undefined> {
     const group = await this.#group(id)
     if (group === undefined) return undefined
-    signal.throwIfAborted()
     try {
-      await group.reclaim()
+      await this.#line(async () => {
+        signal.throwIfAborted()
+        await group.reclaim(signal)
+      })
     } catch (error) {
       if (forbidden.has(String((error as { code?: unknown }).code))) return undefined
       throw error
-    } finally {
-      if (signal.aborted) await group.restore()
     }
     return group.resident()
   }

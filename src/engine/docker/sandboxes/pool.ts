@@ -44,6 +44,11 @@ export class Pool<T> implements AsyncDisposable {
     return { ready: this.#ready.length, misses: this.#misses }
   }
 
+  /** Those that lie ready. */
+  get ready(): readonly T[] {
+    return [...this.#ready]
+  }
+
   /** Begins to make them. */
   open(): void {
     this.#open = true

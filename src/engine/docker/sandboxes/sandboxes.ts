@@ -50,14 +50,15 @@ export class Sandboxes implements AsyncDisposable {
 
   /** Removes what an earlier run left and nobody uses, and has sandboxes ready from now on. */
   async begin(): Promise<void> {
-    if (this.#timer !== undefined || this.#options.max === 0) return
+    if (this.#timer !== undefined) return
+    if (this.#options.max === 0) return this.#clear().catch(error => this.#notCleared(error))
     this.#timer = setInterval(() => this.#pool.tend(), tendInterval).unref()
     try {
       this.#image = await ensureSandboxImage(this.#docker)
       if (this.#image === undefined) return this.#pool[Symbol.asyncDispose]()
       await this.#clear()
     } catch (error) {
-      this.#options.failed('sandboxes_not_cleared', messageOf(error))
+      this.#notCleared(error)
     }
     this.#pool.open()
   }
@@ -102,8 +103,15 @@ export class Sandboxes implements AsyncDisposable {
   /** The engine may have been away: forgets those that are not there any more. */
   async check(): Promise<void> {
     try {
-      const standing = await this.#standing()
-      this.#pool.drop(({ id }) => !standing.has(id))
+      // Asked for before: what is made meanwhile is not in the list.
+      const ready = this.#pool.ready
+      const used = [...this.#used.keys()]
+      const { all, running } = await this.#found()
+      const gone = new Set(ready.filter(({ id }) => !running.has(id)))
+      this.#pool.drop(one => gone.has(one))
+      for (const { id } of gone) if (all.has(id)) void this.#drop(id)
+      // Somebody has removed the container.
+      for (const container of used) if (!all.has(container)) this.left(container)
     } catch (error) {
       this.#options.failed('sandboxes_not_looked_at', messageOf(error))
     }
@@ -151,11 +159,16 @@ export class Sandboxes implements AsyncDisposable {
     await Promise.all(left.map(({ Id }) => this.#drop(Id)))
   }
 
-  async #standing(): Promise<ReadonlySet<string>> {
+  #notCleared(error: unknown): void {
+    this.#options.failed('sandboxes_not_cleared', messageOf(error))
+  }
+
+  async #found(): Promise<{ all: ReadonlySet<string>; running: ReadonlySet<string> }> {
     const found = await bounded('list sandboxes', 30_000, () =>
-      this.#docker.listContainers({ filters: ownedBy(this.#host) }),
+      this.#docker.listContainers({ all: true, filters: ownedBy(this.#host) }),
     )
-    return new Set(found.map(({ Id }) => Id))
+    const running = found.filter(({ State }) => State === 'running')
+    return { all: new Set(found.map(({ Id }) => Id)), running: new Set(running.map(({ Id }) => Id)) }
   }
 
   async #drop(id: string): Promise<void> {
