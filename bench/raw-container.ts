@@ -89,5 +89,5 @@ function withoutValues(labels: Readonly<Record<string, string>>): Record<string,
 }
 
 function portOf({ Config }: Docker.ContainerInspectInfo): number {
-  return Number(Config.Env.find(entry => entry.startsWith('PORT='))?.slice('PORT='.length) ?? 8080)
+  return Number((Config.Env ?? []).find(entry => entry.startsWith('PORT='))?.slice('PORT='.length) ?? 8080)
 }
