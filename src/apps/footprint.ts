@@ -1,3 +1,4 @@
+import { messageOf } from '../problem.ts'
 import type { Context } from './context.ts'
 
 /** What an instance costs besides what its processes use: its shim and its sandbox's, bytes. */
@@ -90,7 +91,7 @@ export class Footprint {
     try {
       store.needed(this.#app, this.#learned)
     } catch (error) {
-      log.warn('peak_not_noted', { app: this.#app, error: String(error) })
+      log.warn('peak_not_noted', { app: this.#app, error: messageOf(error) })
     }
   }
 
