@@ -49,6 +49,8 @@ const sweepInterval = 1_000
 const memoryInterval = 2_000
 /** How often what runs is compared with what should, whatever events said, ms. */
 const lookInterval = 60_000
+/** Between freezing an app that is in no hurry and giving its memory back, ms. */
+const lull = 500
 /** How many sandboxes lie ready although nobody has woken lately. */
 const sandboxesAtLeast = 2
 /** How often it is looked whose layers are to be copied, ms. */
@@ -148,6 +150,7 @@ async function buildHost({
     keeper: new Keeper({ budget: config.memory, now: () => performance.now() }),
     now: Date.now,
     ready,
+    lull: signal => sleep(lull, undefined, { signal, ref: false }),
     layers: new LayerStore(join(config.data, 'layers')),
     step: onStep,
     compactIfUrgent: app => compactIfUrgent(context, apps, app),

@@ -92,7 +92,7 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
     freeze: async (name: string) => {
       const instance = apps.get(name)
       if (!instance.frozen) await instance.wake()
-      await instance.freeze()
+      await instance.freeze('manual')
     },
     restart: (name: string) => apps.get(name).restart(),
   }

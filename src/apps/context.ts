@@ -24,6 +24,8 @@ export type Context = {
   now: () => number
   /** Waits until an instance answers; see `ready.ts`. */
   ready: (upstream: Upstream, health: string | undefined, signal: AbortSignal) => Promise<void>
+  /** Waits between a freeze that is in no hurry and giving the memory back; rejects when the signal aborts. */
+  lull: (signal: AbortSignal) => Promise<void>
   /** Layers that are kept in the data folder. */
   layers: LayerStore
   /** Called where a crash would leave something different behind; only tests give one that does something. */

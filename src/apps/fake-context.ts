@@ -42,6 +42,7 @@ export function fakeContext({
     log,
     now,
     ready,
+    lull: async () => undefined,
     layers: new LayerStore(join(data, 'layers')),
     step: () => undefined,
     compactIfUrgent: async () => undefined,

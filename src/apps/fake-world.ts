@@ -10,6 +10,7 @@ import { messageOf, Problem } from '../problem.ts'
 import type { App, Release, Snapshot } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { Apps } from './apps.ts'
+import type { Context } from './context.ts'
 import { fakeContext } from './fake-context.ts'
 import { type Behaviour, FakeEngine, FakeMachine, type Fate } from './fake-engine.ts'
 import { overhead } from './footprint.ts'
@@ -50,6 +51,7 @@ type Ground = {
 
 /** One run of Dormice, from its start to its crash. */
 export class FakeHost {
+  readonly context: Context
   readonly store: Store
   readonly engine: FakeEngine
   readonly apps: Apps
@@ -68,6 +70,7 @@ export class FakeHost {
       log: process.env.LIFECYCLE_LOG ? loud : silent,
       ready: (upstream, _, signal) => world.machine.ready(upstream.host, signal),
     })
+    this.context = context
     this.store = context.store
     this.keeper = context.keeper
     this.wakes = context.wakes
@@ -288,7 +291,7 @@ export class World {
         return this.#ended(
           host,
           step,
-          this.#instance(step.app).then(one => one.freeze()),
+          this.#instance(step.app).then(one => one.freeze('manual')),
           ['freeze_refused'],
         )
       case 'sleep':

@@ -1,6 +1,7 @@
 import { EngineUnavailable } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import { overhead } from './footprint.ts'
+import type { FreezeReason } from './keeper.ts'
 import type { Parts } from './parts.ts'
 import * as problems from './problems.ts'
 import type { Settling } from './settling.ts'
@@ -35,11 +36,12 @@ export class Freezing {
 
   /**
    * Freezes the awake app. Its memory is given back outside of its turn: a request that arrives meanwhile need not
-   * wait for that.
+   * wait for that. It is begun a moment later unless memory is short: who comes right after the freeze would find the
+   * kernel at work, which cannot be stopped there.
    *
    * @throws {Problem} 409 `freeze_refused` when a request runs, or it is not awake
    */
-  async freeze(): Promise<void> {
+  async freeze(reason: FreezeReason): Promise<void> {
     const { context, standing, engineSide } = this.#parts
     const { name, live } = standing
     if (standing.state === 'frozen') return
@@ -64,7 +66,7 @@ export class Freezing {
     context.step('freeze.frozen')
     context.log.info('frozen', { app: name, ms: Math.round(performance.now() - began) })
     this.#thawed = new AbortController()
-    this.#reclaiming = this.#reclaim(live.container, this.#thawed.signal)
+    this.#reclaiming = this.#reclaim(live.container, reason, this.#thawed.signal)
   }
 
   /**
@@ -119,11 +121,12 @@ export class Freezing {
     return problem
   }
 
-  async #reclaim(container: string, signal: AbortSignal): Promise<void> {
+  async #reclaim(container: string, reason: FreezeReason, signal: AbortSignal): Promise<void> {
     const { context, standing } = this.#parts
     const { engine, keeper, log } = context
     const { name } = standing
     try {
+      if (reason !== 'memory') await context.lull(signal)
       const left = await engine.reclaim(container, signal)
       const isStill = standing.state === 'frozen' && standing.live?.container === container
       if (left !== undefined && isStill) keeper.recharge(name, overhead + left)

@@ -453,7 +453,7 @@ test('a frozen app goes on with its limits, and is charged for them', async t =>
   const app = stage.app('a')
   await app.wake()
   const { used } = stage.host.keeper
-  await app.freeze()
+  await app.freeze('manual')
   setLimits(stage, { memory: 150 * MiB })
   assert.deepEqual([app.state, app.pending], ['frozen', ['memory']])
   await app.wake()

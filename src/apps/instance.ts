@@ -9,7 +9,7 @@ import { EngineSide } from './engine-side.ts'
 import { type Failure, Failures } from './failures.ts'
 import { Footprint } from './footprint.ts'
 import { Freezing } from './freezing.ts'
-import type { Keepable } from './keeper.ts'
+import type { FreezeReason, Keepable } from './keeper.ts'
 import type { Forecast, Leasable, Lease } from './lease.ts'
 import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
@@ -224,11 +224,11 @@ export class Instance implements Leasable, Keepable {
    *
    * @throws {Problem} 409 `freeze_refused` when it is in use or not awake
    */
-  async freeze(): Promise<void> {
+  async freeze(reason: FreezeReason): Promise<void> {
     await this.#inTurn(() => {
       // A request came in between the choice and now.
       if (this.#isWanted) throw problems.freezeRefused(this.name, 'awake')
-      return this.#freezing.freeze()
+      return this.#freezing.freeze(reason)
     })
     await this.#freezing.reclaimed
   }

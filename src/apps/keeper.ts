@@ -3,6 +3,9 @@ import pLimit from 'p-limit'
 import { Looks, type Watchable } from './looks.ts'
 import { noMemory } from './problems.ts'
 
+/** Why an app is frozen: nobody uses it, others need its memory, or somebody has asked for it. */
+export type FreezeReason = 'idle' | 'memory' | 'manual'
+
 /** What the keeper needs of an awake or frozen instance. */
 export interface Keepable extends Watchable {
   /** True while no lease is out and nobody waits for one: it may be frozen or put to sleep. */
@@ -17,7 +20,7 @@ export interface Keepable extends Watchable {
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
   sleep(reason: 'idle' | 'memory'): Promise<unknown>
   /** Stops it where it is and gives its memory back; rejects when a request came in between or the engine failed. */
-  freeze(): Promise<unknown>
+  freeze(reason: FreezeReason): Promise<unknown>
 }
 
 /** How long frozen instances may go on before who waits in the line, ms. */
@@ -182,7 +185,7 @@ export class Keeper {
 
   #dismissIdle(instance: Keepable, due: 'freeze' | 'sleep' | undefined): void {
     if (due === undefined || this.#leaving.has(instance.name) || this.#isBusy) return
-    this.#dismiss(instance, () => (due === 'freeze' ? instance.freeze() : instance.sleep('idle')))
+    this.#dismiss(instance, () => (due === 'freeze' ? instance.freeze('idle') : instance.sleep('idle')))
   }
 
   /** Has one instance yield its memory; false when none can. */
@@ -194,7 +197,7 @@ export class Keeper {
     if (victim === undefined) return false
     const sleep = () => victim.sleep('memory')
     // One that cannot be frozen, as while somebody who does not count as a visitor is answered, can still sleep.
-    this.#dismiss(victim, victim === toFreeze ? () => victim.freeze().catch(sleep) : sleep)
+    this.#dismiss(victim, victim === toFreeze ? () => victim.freeze('memory').catch(sleep) : sleep)
     return true
   }
 

@@ -181,7 +181,7 @@ test('a thaw is traced as one, whether the app went on or the engine did not ans
   const stage = new Stage(t, ['a'])
   const app = stage.app('a')
   await app.wake()
-  await app.freeze()
+  await app.freeze('manual')
   stage.machine.fates = ['before']
   await assert.rejects(app.wake())
   await app.wake()
