@@ -16,20 +16,10 @@ export class Storm {
   readonly #apps: readonly string[]
   #model: Docker.ContainerInspectInfo | undefined
 
-  private constructor(host: TestHost, apps: readonly string[]) {
+  /** @param apps which of the host's */
+  constructor(host: TestHost, apps: readonly string[]) {
     this.#host = host
     this.#apps = apps
-  }
-
-  /** Makes the apps, as forks of one that there is. */
-  static async of(host: TestHost, app: string, count: number, say: (line: string) => void): Promise<Storm> {
-    const apps = Array.from({ length: count }, (_, n) => `storm-${n}`)
-    for (const [n, name] of apps.entries()) {
-      if (n % 10 === 0) say(`making app ${n + 1} of ${count}`)
-      const { status, body } = await host.api('POST', `/v1/apps/${app}/fork`, { name })
-      if (status !== 201) throw new Error(`${name} was not made: ${body}`)
-    }
-    return new Storm(host, apps)
   }
 
   /** All at once, to the last first byte. */
@@ -73,8 +63,8 @@ export class Storm {
           ),
         )
         const took = performance.now() - began
-        for (const container of started) await container.remove({ force: true, v: true })
-        for (const { id } of sandboxes) await this.#docker.getContainer(id).remove({ force: true })
+        const gone = [...started, ...sandboxes.map(({ id }) => this.#docker.getContainer(id))]
+        await Promise.all(gone.map(one => line(() => one.remove({ force: true, v: true }))))
         return [{ row: name, unit: 'ms', value: took }]
       },
     }

@@ -8,9 +8,10 @@ import { packageRoot } from '../src/paths.ts'
 import { prepare } from '../src/setup/up.ts'
 import { TestHost } from '../test/support/host.ts'
 import type { Bench } from './bench.ts'
+import { makeForks } from './forks.ts'
 import { writeManyModules } from './many-modules.ts'
 import { absent, known, ratio } from './report.ts'
-import { measureRounds, rowOf } from './rounds.ts'
+import { type Case, measureRounds, rowOf } from './rounds.ts'
 import { Storm } from './storm.ts'
 import { SwapFile } from './swap.ts'
 import { WakeCases } from './wake-cases.ts'
@@ -18,6 +19,10 @@ import { WakeCases } from './wake-cases.ts'
 /** When a quick run begins no further round, ms after its start. */
 const quickLimit = 40_000
 const MiB = 1024 * 1024
+/** Nothing may fall asleep by itself in between. */
+const still = { DORMICE_SLEEP_AFTER: '1h', DORMICE_FREEZE_AFTER: '1h' }
+/** How many apps the hosts know of that are compared for that. */
+const appsKnown = { few: 10, many: 1_000 }
 
 const asleep = (app: string) => `${app}: asleep → first byte`
 const dockerStart = (app: string) => `${app}: docker start, published port`
@@ -26,6 +31,7 @@ const reclaimed = (app: string) => `${app}: frozen, reclaimed → first byte`
 const createStart = 'hello: create + start, bridge'
 const sameNetwork = 'hello: create + start, Dormice’s network'
 const floor = 'hello: create + start, host network'
+const amongMany = (count: number) => `${asleep('hello')}, ${count} apps known`
 const awake = 'hello: awake → first byte'
 const storm = 'sleeping apps asked at once → all answered'
 const rawStorm = 'raw loop into ready sandboxes, 4 at a time'
@@ -43,8 +49,7 @@ export const benchWake: Bench = async ({ quick, signal, say }) => {
   const swap = await SwapFile.make(folder, (quick ? 256 : 1024) * MiB)
   if (!('absent' in swap)) running.use(swap)
   say('starting a host and deploying the apps')
-  // Nothing may fall asleep by itself in between.
-  const host = running.use(await TestHost.start({ DORMICE_SLEEP_AFTER: '1h', DORMICE_FREEZE_AFTER: '1h' }))
+  const host = running.use(await TestHost.start(still))
   const apps = quick ? ['hello'] : ['hello', 'notes', 'modules', 'guestbook']
   for (const app of apps) {
     signal.throwIfAborted()
@@ -71,12 +76,18 @@ export const benchWake: Bench = async ({ quick, signal, say }) => {
   const rows = [...measured.rows]
   if ('absent' in swap) rows.push(absent(reclaimed('hello'), 'ms', swap.absent))
   if (!quick) {
-    const many = await Storm.of(host, 'hello', 100, say)
+    const forks = await makeForks(host, 'hello', appsKnown.many - apps.length, say, signal)
+    const small = running.use(await TestHost.start(still))
+    await deploy(small, 'hello', folder)
+    await makeForks(small, 'hello', appsKnown.few - 1, say, signal)
+    const few = running.use(await WakeCases.of(new Docker(), small, 'hello'))
+    const both = [few.asleep(amongMany(appsKnown.few)), hello.asleep(amongMany(appsKnown.many))]
+    const compared = { rounds: 30, warmUps: 1, deadline, signal, say }
+    rows.push(...(await measureRounds(both.map(headline), compared)).rows)
+    const all = new Storm(host, forks.slice(0, 100))
+    const storms = [all.dormice(`100 ${storm}`), all.raw(`100 × ${rawStorm}`)]
     // The first one shows how many sandboxes are wanted.
-    const options = { rounds: 3, warmUps: 1, deadline, signal, say }
-    rows.push(
-      ...(await measureRounds([many.dormice(`100 ${storm}`), many.raw(`100 × ${rawStorm}`)], options)).rows,
-    )
+    rows.push(...(await measureRounds(storms, { rounds: 3, warmUps: 1, deadline, signal, say })).rows)
   }
   const versus = (what: string, baseline: string, which: 'p50' | 'p95' = 'p50') =>
     ratio(rowOf(rows, what, 'ms'), rowOf(rows, baseline, 'ms'), which)
@@ -91,6 +102,7 @@ export const benchWake: Bench = async ({ quick, signal, say }) => {
       asleep_p50_vs_create_start_same_network: versus(asleep('hello'), sameNetwork),
       frozen_p50_ms: rowOf(rows, paused('hello'), 'ms')?.p50 ?? undefined,
       reclaimed_p50_vs_docker_start: versus(reclaimed('hello'), start),
+      wake_p50_1000_apps_vs_10: versus(amongMany(appsKnown.many), amongMany(appsKnown.few)),
       storm_vs_raw: versus(`100 ${storm}`, `100 × ${rawStorm}`),
       ...Object.fromEntries(
         apps
@@ -107,6 +119,11 @@ export const benchWake: Bench = async ({ quick, signal, say }) => {
       'with a swap file made for this run. modules: an app that loads a hundred packages before it listens.',
     ],
   }
+}
+
+/** A case without what its figure is made of. */
+function headline({ name, measure }: Case): Case {
+  return { name, measure: async () => (await measure()).slice(0, 1) }
 }
 
 async function deploy(host: TestHost, app: string, folder: string): Promise<void> {
