@@ -100,6 +100,10 @@ async function recover(
   const done = scenario.steps.indexOf(result.step) >= scenario.steps.indexOf(scenario.commits)
   const { world, view } = await settle(host, before, [done ? scenario.act.done(before) : before])
   result.ms = performance.now() - started
+  const { app } = scenario.act
+  const state = view[app]?.state
+  if (scenario.rests !== undefined && state !== scenario.rests)
+    throw new Violation('stuck', [`${app} is ${state}, not ${scenario.rests}`])
   const states = Object.entries(view).map(([name, seen]) => `${name} ${seen?.state ?? 'gone'}`)
   result.end = `${states.join(', ')}; ${done ? 'done' : 'not begun'}`
   await tidy(host)

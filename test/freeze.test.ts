@@ -101,12 +101,45 @@ describe('a frozen app', () => {
     assert.match(String((await host.visit('counter')).headers['server-timing']), /desc=frozen/)
   })
 
-  test('that a crash of the host left is put to sleep by the next start, with its files', async () => {
+  test('that a crash of the host left stays so, and the next request has it go on', async () => {
+    const before = await count()
     await freeze()
+    const [container] = await host.containers()
     await host.kill('SIGKILL')
     await host.boot()
+    const { state, memory } = (await host.api('GET', '/v1/apps/counter')).json
+    assert.deepEqual([state, await stateOfContainer(host)], ['frozen', 'paused'])
+    assert.ok(memory.now > 0)
+    const answer = await host.visit('counter')
+    assert.deepEqual(JSON.parse(answer.body), { began: before.began, count: before.count + 1 })
+    assert.match(String(answer.headers['server-timing']), /^wake;desc=frozen/)
+    assert.equal((await host.containers())[0]?.Id, container?.Id)
+  })
+
+  test('that a crash left sleeps with the next start if it is never to be frozen by now', async () => {
+    await freeze()
+    await host.api('PATCH', '/v1/apps/counter', { freeze: 'off' })
+    await host.kill('SIGKILL')
+    await host.boot()
+    assert.deepEqual([await host.state('counter'), await host.containers()], ['asleep', []])
     assert.equal((await count()).count, 1)
   })
+})
+
+test('an update of the host leaves awake apps awake and frozen ones frozen, with all that they had in memory', async () => {
+  await using host = await TestHost.start({ DORMICE_FREEZE_AFTER: '1h' }, { leaveRunning: true })
+  const names = ['awake', 'frozen']
+  for (const name of names) await host.deployText(name, 'main.mjs', counter)
+  const before = await Promise.all(names.map(async name => (await host.visit(name)).body))
+  await host.api('POST', '/v1/apps/frozen/freeze')
+  assert.equal(await host.kill('SIGTERM'), 0)
+  await host.boot()
+  assert.deepEqual(await Promise.all(names.map(name => host.state(name))), names)
+  const after = await Promise.all(names.map(async name => JSON.parse((await host.visit(name)).body)))
+  assert.deepEqual(
+    after,
+    before.map(body => ({ ...JSON.parse(body), count: 2 })),
+  )
 })
 
 describe('an idle app', () => {

@@ -127,7 +127,7 @@ export class Apps {
   }
 
   /**
-   * Brings what is on the engine and what is in the store together, by label: adopts running instances,
+   * Brings what is on the engine and what is in the store together, by label: adopts instances as they are,
    * finishes or removes what a crash left, finishes deletions. Every app can be asked while it runs: its
    * requests wait for its own recovery only.
    */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { silent } from '../log.ts'
 import { Stage } from './fake-stage.ts'
+import { overhead } from './footprint.ts'
 import { MemoryWatch } from './memory-watch.ts'
 
+const MiB = 1024 * 1024
 const visitor = () => new AbortController().signal
 
 test('an app that the engine cannot freeze goes on, and is not tried again until it has slept', async t => {
@@ -57,15 +59,89 @@ test('a snapshot of a frozen app is no visit: the next visitor is told of no wak
   lease.release()
 })
 
-test('many frozen apps that an earlier run left are put to sleep a few at a time', async t => {
-  const names = Array.from({ length: 12 }, (_, n) => `app-${n}`)
+/** A host's start, on which what containers have in memory is known. */
+async function begin({ host: { engine, apps } }: Stage, bytes: number): Promise<void> {
+  const memory = async (ids: readonly string[]) => new Map(ids.map(id => [id, bytes]))
+  Object.assign(engine, { memory, reclaim: async () => bytes })
+  await apps.reconcile()
+}
+
+/** Apps that an earlier run of the host left frozen, each with a file; the next one has not looked at them yet. */
+async function leftFrozen(t: TestContext, names: readonly string[]): Promise<Stage> {
   const stage = new Stage(t, names)
   for (const name of names) {
-    await stage.app(name).wake()
+    await stage.write(name, 'one')
     await stage.app(name).freeze('manual')
   }
   stage.restart()
-  const { engine, apps } = stage.host
+  return stage
+}
+
+test('an app that an earlier run left frozen stays so, is charged for what it has, and goes on when asked', async t => {
+  const stage = await leftFrozen(t, ['a'])
+  const [container] = stage.containersOf('a')
+  assert.ok(container)
+  await begin(stage, 7 * MiB)
+  assert.deepEqual([stage.app('a').state, container.state], ['frozen', 'paused'])
+  assert.equal(stage.host.keeper.used, overhead + 7 * MiB)
+  const lease = await stage.app('a').acquire(visitor())
+  assert.equal(lease.wake?.kind, 'frozen')
+  assert.equal(stage.machine.at(lease.upstream.host), container)
+  lease.release()
+  assert.ok(container.disk.has('one'))
+  assert.equal(stage.host.keeper.used, overhead + container.limits.memory)
+})
+
+test('one that is asked for before it was looked at goes on as well', async t => {
+  const stage = await leftFrozen(t, ['a'])
+  const [container] = stage.containersOf('a')
+  const lease = await stage.app('a').acquire(visitor())
+  assert.equal(lease.wake?.kind, 'frozen')
+  assert.equal(stage.machine.at(lease.upstream.host), container)
+  lease.release()
+})
+
+test('one that the engine did not tell of at first is frozen once it does', async t => {
+  const stage = await leftFrozen(t, ['a'])
+  stage.machine.fates = ['ok', 'before']
+  await begin(stage, MiB)
+  assert.equal(stage.app('a').state, 'asleep')
+  await stage.host.apps.look()
+  await stage.app('a').undisturbed(async () => undefined)
+  assert.equal(stage.app('a').state, 'frozen')
+})
+
+test('one that is never to be frozen by now, or lost its network, is put to sleep with its files', async t => {
+  for (const change of ['freeze: off', 'no network'] as const) {
+    for (const asked of [false, true]) {
+      const stage = await leftFrozen(t, ['a'])
+      const { store, engine, apps } = stage.host
+      if (change === 'freeze: off') {
+        store.setSettings('a', { freeze: 'off' })
+        apps.get('a').settingsChanged()
+      } else {
+        const look = engine.container
+        const cutOff = async (id: string) => {
+          const found = await look(id)
+          return found.state === 'paused' ? { ...found, address: undefined } : found
+        }
+        Object.assign(engine, { container: cutOff })
+      }
+      if (!asked) await apps.reconcile()
+      if (!asked) assert.equal(stage.app('a').state, 'asleep')
+      assert.ok((await stage.read('a')).includes('one'))
+    }
+  }
+})
+
+test('many of which none is to be frozen any more are put to sleep a few at a time', async t => {
+  const names = Array.from({ length: 12 }, (_, n) => `app-${n}`)
+  const stage = await leftFrozen(t, names)
+  const { engine, apps, store } = stage.host
+  for (const name of names) {
+    store.setSettings(name, { freeze: 'off' })
+    apps.get(name).settingsChanged()
+  }
   const stop = engine.stop
   let now = 0
   let most = 0
@@ -80,6 +156,20 @@ test('many frozen apps that an earlier run left are put to sleep a few at a time
   await apps.reconcile()
   assert.equal(most, 4)
   assert.ok(names.every(name => stage.app(name).state === 'asleep'))
+})
+
+test('where the budget is too small by now for all that were left frozen, some sleep', async t => {
+  const names = Array.from({ length: 6 }, (_, n) => `app-${n}`)
+  const stage = await leftFrozen(t, names)
+  await begin(stage, 60 * MiB)
+  const { keeper, apps, engine } = stage.host
+  assert.ok(keeper.used > keeper.budget)
+  const watch = new MemoryWatch({ engine, keeper, log: silent }, apps)
+  await watch.look()
+  for (const name of names) await stage.app(name).undisturbed(async () => undefined)
+  const states = names.map(name => stage.app(name).state)
+  assert.deepEqual(states, ['asleep', 'asleep', 'asleep', 'frozen', 'frozen', 'frozen'])
+  assert.ok(keeper.used <= keeper.budget)
 })
 
 test('an app on its way to sleep is not charged anew for the memory that it still has', async t => {

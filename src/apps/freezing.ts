@@ -1,4 +1,4 @@
-import { EngineUnavailable } from '../engine/engine.ts'
+import { type Container, EngineUnavailable } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import { overhead } from './footprint.ts'
 import type { FreezeReason } from './keeper.ts'
@@ -65,8 +65,34 @@ export class Freezing {
     })
     context.step('freeze.frozen')
     context.log.info('frozen', { app: name, ms: Math.round(performance.now() - began) })
-    this.#thawed = new AbortController()
-    this.#reclaiming = this.#reclaim(live.container, reason, this.#thawed.signal)
+    this.#beginToReclaim(live.container, reason)
+  }
+
+  /**
+   * Takes a container that is found frozen, as an earlier run of the host has left it, for the app's own. It is charged
+   * for what it has, even where the budget is too small for that: the keeper sees to it that others, or it, yield.
+   *
+   * @returns false where it cannot stay as it is: nobody can reach it any more, or the app is never to be frozen
+   */
+  async adopt({ id, address, limits }: Container): Promise<boolean> {
+    const { context, standing, engineSide, settings, failures, footprint } = this.#parts
+    const spec = context.store.launch(standing.name)?.release.spec
+    if (spec === undefined || address === undefined || settings.now.freezeAfter === undefined) return false
+    const limit = limits?.memory ?? settings.now.memory
+    const bytes = (await context.engine.memory([id])).get(id)
+    this.#waking.charge(
+      bytes === undefined
+        ? footprint.reserve(limit)
+        : footprint.sample(bytes, { limit, ranFor: 0, frozen: true }),
+    )
+    engineSide.unsure = false
+    failures.clear()
+    standing.foundFrozen({ container: id, upstream: { host: address, port: spec.port }, limits, took: [] })
+    context.log.info('adopted_frozen', { app: standing.name, container: id })
+    this.#waking.noticeDeath(id)
+    // The host may have ended before that was done.
+    this.#beginToReclaim(id, 'idle')
+    return true
   }
 
   /**
@@ -119,6 +145,11 @@ export class Freezing {
     if (asked !== undefined)
       context.wakes.note(standing.name, { kind: 'frozen', ms: performance.now() - asked }, code)
     return problem
+  }
+
+  #beginToReclaim(container: string, reason: FreezeReason): void {
+    this.#thawed = new AbortController()
+    this.#reclaiming = this.#reclaim(container, reason, this.#thawed.signal)
   }
 
   async #reclaim(container: string, reason: FreezeReason, signal: AbortSignal): Promise<void> {

@@ -300,8 +300,9 @@ export class Instance implements Leasable, Keepable {
       this.#engineSide.unsure = true
       const left = await this.#engineSide.leftover()
       if (!left) return
-      if (left.state === 'running') await this.#waking.wake()
-      else await this.#settling.settle(left.id, 'recovery')
+      if (left.state === 'running') return this.#waking.wake()
+      if (left.state === 'paused' && (await this.#freezing.adopt(left))) return
+      await this.#settling.settle(left.id, 'recovery')
     })
   }
 
@@ -351,8 +352,12 @@ export class Instance implements Leasable, Keepable {
   #wakeShared(): Promise<void> {
     const asked = performance.now()
     this.#wake ??= this.#inTurn(async () => {
-      if (this.frozen && (await this.#freezing.thaw(asked))) return
-      await this.#waking.wake(asked)
+      const found = this.#standing.live ? undefined : this.#engineSide.leftover()
+      // Should the look fail, the wake tells how.
+      const left = await found?.catch(() => undefined)
+      if (left?.state === 'paused') await this.#freezing.adopt(left)
+      if (!this.frozen) return this.#waking.wake(asked, { found })
+      if (!(await this.#freezing.thaw(asked))) await this.#waking.wake(asked)
     }).finally(() => {
       this.#wake = undefined
     })

@@ -25,18 +25,19 @@ const container = (generation: number, state: ContainerState): Container => ({
   address: undefined,
 })
 
-test('a running container of the current generation is adopted', () => {
+test('a container of the current generation that runs or is frozen is adopted', () => {
   assert.equal(judge(container(5, 'running'), app), 'adopt')
+  assert.equal(judge(container(5, 'paused'), app), 'adopt')
 })
 
 test('a stopped container of the current generation holds the app’s newest data: its sleep is finished', () => {
   assert.equal(judge(container(5, 'exited'), app), 'finish')
-  assert.equal(judge(container(5, 'paused'), app), 'finish')
 })
 
 test('a container that an image superseded is removed', () => {
   assert.equal(judge(container(4, 'exited'), app), 'remove')
   assert.equal(judge(container(4, 'running'), app), 'remove')
+  assert.equal(judge(container(4, 'paused'), app), 'remove')
 })
 
 test('the trial of a release that was never promoted is removed', () => {

@@ -4,8 +4,8 @@ import type { Context } from './context.ts'
 import { containerName } from './naming.ts'
 
 /**
- * What is to become of an app's container that was found on the engine, after a crash of the host or of a
- * step: `adopt` it as the running instance, `finish` putting it to sleep, `remove` it, or `leave` it alone.
+ * What is to become of an app's container that was found on the engine, after a crash of the host or of a step: `adopt`
+ * it as the instance, awake or frozen as it is, `finish` putting it to sleep, `remove` it, or `leave` it alone.
  */
 export type Verdict = 'adopt' | 'finish' | 'remove' | 'leave'
 
@@ -23,7 +23,7 @@ export function judge(container: Container, app: App | undefined): Verdict {
   // A trial whose start came so late that the app had reached its generation by another way.
   if (container.labels.release !== app.release) return 'remove'
   if (container.state === 'created') return 'remove'
-  return container.state === 'running' ? 'adopt' : 'finish'
+  return container.state === 'exited' ? 'finish' : 'adopt'
 }
 
 /**

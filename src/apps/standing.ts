@@ -68,16 +68,27 @@ export class Standing {
   }
 
   #begin(running: Running, since: number, wakeInfo: WakeInfo | undefined): void {
-    const { now, keeper, log, wakes } = this.#context
+    const { now, log, wakes } = this.#context
+    this.#lastUsed = now()
+    this.#live = this.#toLive(running, since, wakeInfo)
+    this.become('awake')
+    if (wakeInfo) wakes.note(this.name, wakeInfo, 'awake')
+    log.info('awake', { app: this.name, kind: wakeInfo?.kind, ms: wakeInfo && Math.round(wakeInfo.ms) })
+  }
+
+  #toLive(running: Running, since: number, wakeInfo: WakeInfo | undefined): Live {
+    const { now, keeper } = this.#context
     const leases = new Leases(running.upstream, wakeInfo, () => {
       this.#lastUsed = now()
       keeper.poke()
     })
-    this.#lastUsed = now()
-    this.#live = { ...running, since, leases }
-    this.become('awake')
-    if (wakeInfo) wakes.note(this.name, wakeInfo, 'awake')
-    log.info('awake', { app: this.name, kind: wakeInfo?.kind, ms: wakeInfo && Math.round(wakeInfo.ms) })
+    return { ...running, since, leases }
+  }
+
+  /** It is found frozen: its container goes on as soon as somebody asks for it. */
+  foundFrozen(running: Running): void {
+    this.#live = this.#toLive(running, performance.now(), undefined)
+    this.become('frozen')
   }
 
   /** The same container goes on. Connections from before are not used any more: the app finds them timed out. */

@@ -36,9 +36,13 @@ export class Waking {
    * Wakes the app, as `Instance.wake`.
    *
    * @param asked when, ms of `performance.now()`
-   * @param again whether a failure that only a look at the engine can explain is tried again
+   * @param options.again whether a failure that only a look at the engine can explain is tried again
+   * @param options.found what a look for a leftover that has begun finds
    */
-  async wake(asked = performance.now(), again = true): Promise<void> {
+  async wake(
+    asked = performance.now(),
+    { again = true, found }: { again?: boolean; found?: Promise<Container | undefined> } = {},
+  ): Promise<void> {
     const { context, standing, engineSide, settings, footprint } = this.#parts
     const { name } = standing
     if (standing.state === 'awake') return
@@ -48,13 +52,13 @@ export class Waking {
     settings.read()
     standing.become('waking')
     try {
-      const left = await this.#reachable(await engineSide.leftover())
+      const left = await this.#reachable(await (found ?? engineSide.leftover()))
       // Read only now: where the container is gone, the app goes on from the newest snapshot of it.
       const launch = store.launch(name)
       if (!launch) throw problems.noRelease(name)
       // One that is there keeps its limits, whatever was set meanwhile.
       const memory = left?.limits?.memory ?? settings.now.memory
-      if (left?.state === 'running') keeper.charge(this.#sleeper, footprint.reserve(memory))
+      if (left?.state === 'running') this.charge(footprint.reserve(memory))
       else await this.admit({ ...settings.now, memory })
       const adopted = left?.state === 'running'
       const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
@@ -65,14 +69,20 @@ export class Waking {
       const at = context.now()
       if (again && error instanceof NotFound && (await engineSide.imageIsBack())) {
         keeper.release(name)
-        return this.wake(asked, false)
+        return this.wake(asked, { again: false })
       }
       const problem = await this.#failed(error)
       // The engine may have refused it for a container that a step left which was given up before.
-      if (again && engineSide.unsure && !(error instanceof EngineUnavailable)) return this.wake(asked, false)
+      if (again && engineSide.unsure && !(error instanceof EngineUnavailable))
+        return this.wake(asked, { again: false })
       context.wakes.note(name, failed, problem instanceof Problem ? problem.code : 'wake_failed', at)
       throw problem
     }
+  }
+
+  /** It has, or may need, so many bytes, and nobody is asked: it is there already. */
+  charge(bytes: number): void {
+    this.#parts.context.keeper.charge(this.#sleeper, bytes)
   }
 
   /** Waits until there is memory for it. @throws {Problem} 503 `no_memory` */
@@ -114,9 +124,10 @@ export class Waking {
     if (how !== undefined) this.#sleeper.died(container, how)
   }
 
-  /** One that runs where nobody can reach it is put to sleep: its image can be reached. */
+  /** One that runs where nobody can reach it, or is frozen for good, is put to sleep: its image can be woken. */
   async #reachable(left: Container | undefined): Promise<Container | undefined> {
-    if (left?.state !== 'running' || left.address !== undefined) return left
+    const fits = left?.state === 'running' ? left.address !== undefined : left?.state !== 'paused'
+    if (!left || fits) return left
     await this.#settling.settle(left.id, 'recovery')
     this.#parts.standing.become('waking')
     return undefined
@@ -132,7 +143,7 @@ export class Waking {
       await engine.run(left.id)
       return engine.container(left.id)
     }).catch(async error => {
-      // It may be one that cannot run again (it was paused); then its image can.
+      // It may be one that cannot run again; then its image can.
       if (!(error instanceof EngineUnavailable)) await this.#settling.settle(left.id, 'recovery')
       throw error
     })

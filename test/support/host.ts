@@ -21,10 +21,12 @@ export type Answer = { status: number; headers: Record<string, string | string[]
 type Body = string | Buffer | Readable | undefined
 type Options = { method?: string; headers?: Record<string, string>; body?: Body; signal?: AbortSignal }
 
-/** Where a host runs, if that is not a new folder and the machine's engine. */
+/** Where a host runs, if that is not a new folder and the machine's engine, and how it ends. */
 type Surroundings = {
   data?: string
   engine?: PrivateEngine
+  /** Apps go on running when it is told to stop. */
+  leaveRunning?: boolean
 }
 
 /**
@@ -35,6 +37,7 @@ export class TestHost implements AsyncDisposable {
   readonly data: string
   readonly #docker: Docker
   readonly #env: Record<string, string>
+  readonly #options: string[]
   /** No limit of connections: a storm is a storm. */
   readonly #agent = new Agent({ connections: null, headersTimeout: 120_000, bodyTimeout: 120_000 })
   #child: ChildProcess | undefined
@@ -45,9 +48,10 @@ export class TestHost implements AsyncDisposable {
   /** Every line it wrote to standard error, as it is. */
   readonly stderr: string[] = []
 
-  private constructor(env: Record<string, string>, { data, engine }: Surroundings) {
+  private constructor(env: Record<string, string>, { data, engine, leaveRunning }: Surroundings) {
     this.data = data ?? mkdtempSync(join(tmpdir(), 'dormice-test-'))
     this.#docker = engine?.docker ?? docker
+    this.#options = leaveRunning ? ['--leave-running'] : []
     this.#env = engine ? { DOCKER_HOST: engine.address, ...env } : env
   }
 
@@ -60,7 +64,8 @@ export class TestHost implements AsyncDisposable {
 
   /** Starts the process, again if it was killed; resolves when it listens. */
   async boot(): Promise<void> {
-    const child = spawn(process.execPath, [join(packageRoot, 'src/cli/main.ts'), 'serve'], {
+    const main = join(packageRoot, 'src/cli/main.ts')
+    const child = spawn(process.execPath, [main, 'serve', ...this.#options], {
       env: {
         ...process.env,
         DORMICE_COPY_AFTER: '1h',

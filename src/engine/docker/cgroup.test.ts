@@ -31,6 +31,8 @@ const v2 = (folder: string, swapMax: string) => ({
   [`${folder}/memory.reclaim`]: '',
 })
 
+const unasked = () => assert.fail('it says itself what it is')
+
 test('what a container has in memory is told without files that were read long ago', async t => {
   for (const files of [
     v1(`cgroup/memory/docker/${id}`),
@@ -66,7 +68,7 @@ test('a process that is not the container’s says nothing of it', async t => {
 test('memory is given back by the first version of the controller as it is', async t => {
   const folder = `cgroup/memory/docker/${id}`
   const { roots, read } = kernel(t, v1(folder))
-  await (await MemoryGroup.usual(id, roots))?.reclaim(new AbortController().signal)
+  await (await MemoryGroup.usual(id, roots))?.reclaim(new AbortController().signal, unasked)
   assert.equal(read(`${folder}/memory.force_empty`), '0')
 })
 
@@ -74,17 +76,53 @@ test('by the second one it may go to swap while it is frozen, and no more once i
   const folder = `cgroup/docker/${id}`
   const { roots, read } = kernel(t, v2(folder, '0'))
   const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim(new AbortController().signal)
+  await group?.reclaim(new AbortController().signal, unasked)
   assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['5000', 'max'])
-  await group?.reclaim(new AbortController().signal)
-  await group?.restore()
+  await group?.reclaim(new AbortController().signal, unasked)
+  await group?.restore(unasked)
   assert.equal(read(`${folder}/memory.swap.max`), '0')
 })
 
-test('one that goes on meanwhile is asked for no more, and has its swap limit back', async t => {
+test('one that goes on meanwhile is asked for no more, and has its swap limit', async t => {
   const folder = `cgroup/docker/${id}`
   const { roots, read } = kernel(t, v2(folder, '0'))
   const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim(AbortSignal.abort())
-  assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['', '0'])
+  await group?.reclaim(AbortSignal.abort(), unasked)
+  assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['', '0\n'])
+  const thawed = new AbortController()
+  const reclaiming = group?.reclaim(thawed.signal, unasked)
+  thawed.abort()
+  await Promise.all([group?.restore(unasked), reclaiming])
+  assert.equal(read(`${folder}/memory.swap.max`), '0')
+})
+
+test('a swap limit that an earlier run of the host has raised is put back to what it was made to be', async t => {
+  const folder = `cgroup/docker/${id}`
+  for (const reclaimed of [false, true]) {
+    const { roots, read } = kernel(t, v2(folder, 'max'))
+    const group = await MemoryGroup.usual(id, roots)
+    if (reclaimed) await group?.reclaim(new AbortController().signal, async () => '4096')
+    assert.match(read(`${folder}/memory.swap.max`), /^max/)
+    await group?.restore(async () => '4096')
+    assert.equal(read(`${folder}/memory.swap.max`), '4096')
+  }
+})
+
+test('swap that is not limited stays so', async t => {
+  const folder = `cgroup/docker/${id}`
+  const { roots, read } = kernel(t, v2(folder, 'max'))
+  const group = await MemoryGroup.usual(id, roots)
+  await group?.reclaim(new AbortController().signal, async () => 'max')
+  await group?.restore(async () => 'max')
+  assert.equal(read(`${folder}/memory.swap.max`), 'max\n')
+})
+
+test('swap that the kernel does not count is left alone', async t => {
+  const folder = `cgroup/docker/${id}`
+  const { [`${folder}/memory.swap.max`]: _, ...files } = v2(folder, '')
+  const { roots, read } = kernel(t, files)
+  const group = await MemoryGroup.usual(id, roots)
+  await group?.reclaim(new AbortController().signal, unasked)
+  await group?.restore(unasked)
+  assert.throws(() => read(`${folder}/memory.swap.max`), { code: 'ENOENT' })
 })

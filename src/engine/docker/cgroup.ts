@@ -12,13 +12,15 @@ export type Roots = { proc: string; cgroup: string }
 
 const machine: Roots = { proc: '/proc', cgroup: '/sys/fs/cgroup' }
 
+/** Says what a container's `memory.swap.max` was made to be. */
+type Created = () => Promise<string>
+
 /** The memory of one container, as far as this process may see and change it. */
 export class MemoryGroup {
   readonly #folder: string
   readonly #version: 1 | 2
-  /** What `memory.swap.max` was before it was raised. */
+  /** What `memory.swap.max` is while the container runs, once that is known: `max`, or bytes. */
   #swapMax: string | undefined
-  #turns = 0
   readonly #line = pLimit(1)
 
   private constructor(folder: string, version: 1 | 2) {
@@ -86,10 +88,9 @@ export class MemoryGroup {
    *
    * @param signal ends it, where the kernel can be asked for a part at a time
    */
-  async reclaim(signal: AbortSignal): Promise<void> {
+  async reclaim(signal: AbortSignal, created: Created): Promise<void> {
     if (this.#version === 1) return this.#write('memory.force_empty', '0')
-    const turn = ++this.#turns
-    await this.#line(() => this.#raise())
+    await this.#line(() => this.#raise(signal, created))
     try {
       let left = Number(await this.#read('memory.current'))
       for (; left > 0 && !signal.aborted; left -= portion)
@@ -97,27 +98,35 @@ export class MemoryGroup {
     } catch (error) {
       // Not all of it could be taken, which nobody expected.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
-    } finally {
-      // Whoever was thawed meanwhile was so before there was something to put back.
-      if (signal.aborted && turn === this.#turns) await this.restore()
     }
   }
 
-  /** Puts back what {@link reclaim} has changed. What is in swap stays there until it is used. */
-  restore(): Promise<void> {
-    return this.#line(async () => {
-      if (this.#swapMax === undefined) return
-      await this.#write('memory.swap.max', this.#swapMax)
-      this.#swapMax = undefined
+  /**
+   * Puts back what {@link reclaim} has changed, also under an earlier run of the host; called once its signal is aborted.
+   * What is in swap stays there until it is used.
+   */
+  async restore(created: Created): Promise<void> {
+    if (this.#version === 1) return
+    await this.#line(async () => {
+      const limit = await this.#limit(created)
+      if (limit !== 'max') await this.#write('memory.swap.max', limit)
     })
   }
 
   /** Where memory and swap together are limited to the memory, no swap at all may be used. */
-  async #raise(): Promise<void> {
-    const swapMax = (await this.#read('memory.swap.max').catch(() => 'max')).trim()
-    if (swapMax === 'max') return
-    await this.#write('memory.swap.max', 'max')
-    this.#swapMax ??= swapMax
+  async #raise(signal: AbortSignal, created: Created): Promise<void> {
+    const limit = await this.#limit(created)
+    if (limit !== 'max' && !signal.aborted) await this.#write('memory.swap.max', 'max')
+  }
+
+  async #limit(created: Created): Promise<string> {
+    if (this.#swapMax === undefined) {
+      // A kernel that does not count swap has no such file.
+      const now = (await this.#read('memory.swap.max').catch(() => undefined))?.trim()
+      // An earlier run of the host may have raised it, and ended before it could put it back.
+      this.#swapMax = now === 'max' ? await created() : (now ?? 'max')
+    }
+    return this.#swapMax
   }
 
   #read(file: string): Promise<string> {

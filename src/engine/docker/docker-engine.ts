@@ -109,9 +109,9 @@ export class DockerEngine implements Engine, AsyncDisposable {
   stop = (id: string, grace: number) => containers.stop(this.#docker, id, grace)
   freeze = (id: string) => freeze(this.#docker, id)
   async thaw(id: string): Promise<void> {
+    // First, for this host may end at any moment: a container that goes on may use no more swap than it was made for.
+    await this.#memory.thaws(id).catch(() => undefined)
     await thaw(this.#docker, id)
-    // Nobody waits for it: the app runs, and may not use more swap than it has now only a moment later.
-    void this.#memory.thawed(id).catch(() => undefined)
   }
   memory = (ids: readonly string[]) => this.#memory.of(ids)
   reclaim = (id: string, signal: AbortSignal) => this.#memory.reclaim(id, signal)

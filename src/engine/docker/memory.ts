@@ -2,6 +2,7 @@ import type Docker from 'dockerode'
 import pLimit from 'p-limit'
 import { MemoryGroup } from './cgroup.ts'
 import { inspect } from './containers.ts'
+import { swapMaxOf } from './spec.ts'
 
 /** What writing says to a user who may not: frozen containers keep their memory then. */
 const forbidden = new Set(['EACCES', 'EPERM', 'EROFS'])
@@ -36,7 +37,7 @@ export class Memory {
     try {
       await this.#line(async () => {
         signal.throwIfAborted()
-        await group.reclaim(signal)
+        await group.reclaim(signal, () => this.#swapMax(id))
       })
     } catch (error) {
       if (forbidden.has(String((error as { code?: unknown }).code))) return undefined
@@ -45,9 +46,9 @@ export class Memory {
     return group.resident()
   }
 
-  /** A frozen container goes on. */
-  async thawed(id: string): Promise<void> {
-    await (await this.#groups.get(id))?.restore()
+  /** A frozen container is to go on. */
+  async thaws(id: string): Promise<void> {
+    await (await this.#group(id))?.restore(() => this.#swapMax(id))
   }
 
   forget(id: string): void {
@@ -59,6 +60,10 @@ export class Memory {
     if (usual !== undefined) return usual
     const { State } = await inspect(this.#docker, id)
     return MemoryGroup.of({ id, pid: State.Pid })
+  }
+
+  async #swapMax(id: string): Promise<string> {
+    return swapMaxOf((await inspect(this.#docker, id)).HostConfig)
   }
 
   #group(id: string): Promise<MemoryGroup | undefined> {

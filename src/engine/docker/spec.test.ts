@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ContainerSpec } from '../engine.ts'
-import { containerOptions, limitsOf, sandboxOptions } from './spec.ts'
+import { containerOptions, limitsOf, sandboxOptions, swapMaxOf } from './spec.ts'
 
 const spec: ContainerSpec = {
   name: 'dormice-0a1b2c3d4e5f-notes',
@@ -60,6 +60,12 @@ test('an instance of our runtimes runs as our user, without capabilities, bounde
 test('the limits of a container are read back as they were given', () => {
   const { tmp: _, ...limits } = spec.limits
   assert.deepEqual(limitsOf(hostConfig), limits)
+})
+
+test('an app may use no swap, unless the engine says that it cannot limit it', () => {
+  assert.equal(swapMaxOf(hostConfig), '0')
+  assert.equal(swapMaxOf({ ...hostConfig, MemorySwap: -1 }), 'max')
+  assert.equal(swapMaxOf({ Memory: 1000, MemorySwap: 1500 }), '500')
 })
 
 test('an instance of a strange image keeps its user and folder, and the default capabilities but four', () => {

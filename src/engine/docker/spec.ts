@@ -81,6 +81,11 @@ export function limitsOf({ Memory, NanoCpus, PidsLimit }: HostConfig): SetLimits
   return { memory: Memory ?? 0, cpu: (NanoCpus ?? 0) / 1e9, pids: PidsLimit ?? 0 }
 }
 
+/** What `memory.swap.max` is for a container with these settings: bytes, or `max`. */
+export function swapMaxOf({ Memory = 0, MemorySwap = -1 }: HostConfig): string {
+  return Memory > 0 && MemorySwap >= Memory ? String(MemorySwap - Memory) : 'max'
+}
+
 /** The settings of a container that holds a sandbox. It runs nothing but a program of ours that waits. */
 export function sandboxOptions(host: string, image: string, network: string): ContainerCreateOptions {
   return {
