@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type Docker from 'dockerode'
 import { messageOf } from '../../../problem.ts'
 import { bounded } from '../client.ts'
@@ -10,6 +11,8 @@ import { Pool, type PoolSize } from './pool.ts'
 
 /** How often the pool is brought to its size, ms. */
 const tendInterval = 10_000
+/** How often it is looked what became of them, ms. */
+const checkInterval = 60_000
 
 export type SandboxesOptions = PoolSize & {
   /** Something that is tried again went wrong. */
@@ -27,8 +30,12 @@ export class Sandboxes implements AsyncDisposable {
   readonly #pool: Pool<Sandbox>
   /** Ids of sandboxes by the container that is in them. */
   readonly #used = new Map<string, string>()
+  /** Ids of those that were made and that nobody has let go of. */
+  readonly #made = new Set<string>()
+  /** Names of those that are being made, whose ids nobody knows before the engine answers. */
+  readonly #making = new Set<string>()
   #image: string | undefined
-  #timer: NodeJS.Timeout | undefined
+  #timers: NodeJS.Timeout[] = []
 
   constructor(docker: Docker, host: string, options: SandboxesOptions) {
     this.#docker = docker
@@ -50,9 +57,12 @@ export class Sandboxes implements AsyncDisposable {
 
   /** Removes what an earlier run left and nobody uses, and has sandboxes ready from now on. */
   async begin(): Promise<void> {
-    if (this.#timer !== undefined) return
+    if (this.#timers.length > 0) return
     if (this.#options.max === 0) return this.#clear().catch(error => this.#notCleared(error))
-    this.#timer = setInterval(() => this.#pool.tend(), tendInterval).unref()
+    this.#timers = [
+      setInterval(() => this.#pool.tend(), tendInterval).unref(),
+      setInterval(() => void this.check(), checkInterval).unref(),
+    ]
     try {
       this.#image = await ensureSandboxImage(this.#docker)
       if (this.#image === undefined) return this.#pool[Symbol.asyncDispose]()
@@ -100,18 +110,24 @@ export class Sandboxes implements AsyncDisposable {
     return container
   }
 
-  /** The engine may have been away: forgets those that are not there any more. */
+  /**
+   * The engine may have been away: forgets those that are not there any more, and removes those that nobody has, which
+   * were made by a call that was given up or could not be removed.
+   */
   async check(): Promise<void> {
     try {
       // Asked for before: what is made meanwhile is not in the list.
       const ready = this.#pool.ready
       const used = [...this.#used.keys()]
-      const { all, running } = await this.#found()
+      const found = await this.#found()
+      const all = new Set(found.map(({ Id }) => Id))
+      const running = new Set(found.filter(({ State }) => State === 'running').map(({ Id }) => Id))
       const gone = new Set(ready.filter(({ id }) => !running.has(id)))
       this.#pool.drop(one => gone.has(one))
-      for (const { id } of gone) if (all.has(id)) void this.#drop(id)
+      for (const { id } of gone) this.#made.delete(id)
       // Somebody has removed the container.
       for (const container of used) if (!all.has(container)) this.left(container)
+      for (const id of this.#strays(found)) void this.#drop(id)
     } catch (error) {
       this.#options.failed('sandboxes_not_looked_at', messageOf(error))
     }
@@ -119,56 +135,76 @@ export class Sandboxes implements AsyncDisposable {
 
   /** Removes those that are ready; what instances are in stays. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
+    this.#timers.forEach(clearInterval)
     await this.#pool[Symbol.asyncDispose]()
   }
 
   async #make(): Promise<Sandbox> {
+    const name = `dormice-${this.#host}.sandbox.${randomUUID()}`
+    this.#making.add(name)
+    try {
+      return await this.#makeNamed(name)
+    } finally {
+      this.#making.delete(name)
+    }
+  }
+
+  async #makeNamed(name: string): Promise<Sandbox> {
     await ensureNetwork(this.#docker, networkName)
     // `docker image prune -a` takes it while none is there.
     this.#image ??= await ensureSandboxImage(this.#docker)
     if (this.#image === undefined) throw new Error('the engine’s machine is neither amd64 nor arm64')
-    const options = sandboxOptions(this.#host, this.#image, networkName)
-    const made = await bounded('make sandbox', 30_000, () => this.#docker.createContainer(options)).catch(
+    const options = { ...sandboxOptions(this.#host, this.#image, networkName), name }
+    const { id } = await bounded('make sandbox', 30_000, () => this.#docker.createContainer(options)).catch(
       error => {
         this.#image = undefined
         throw error
       },
     )
+    this.#made.add(id)
     try {
-      await containers.run(this.#docker, made.id)
-      const { address } = await containers.get(this.#docker, made.id)
+      await containers.run(this.#docker, id)
+      const { address } = await containers.get(this.#docker, id)
       if (address === undefined) throw new Error('a sandbox ended as soon as it was made')
-      return { id: made.id, address }
+      return { id, address }
     } catch (error) {
-      void this.#drop(made.id)
+      void this.#drop(id)
       throw error
     }
   }
 
+  /** Removes all that an earlier run has left, but for those with an instance in them. */
   async #clear(): Promise<void> {
-    const found = await bounded('list containers', 30_000, () =>
-      this.#docker.listContainers({ all: true, filters: ownedBy(this.#host) }),
-    )
+    const found = await this.#found()
     for (const { Id, HostConfig } of found) {
       const sandbox = sandboxOf(HostConfig.NetworkMode)
       if (sandbox !== undefined) this.#used.set(Id, sandbox)
     }
-    const used = new Set(this.#used.values())
-    const left = found.filter(({ Id, Labels }) => readLabels(Labels).role === 'sandbox' && !used.has(Id))
-    await Promise.all(left.map(({ Id }) => this.#drop(Id)))
+    await Promise.all(this.#strays(found).map(id => this.#drop(id)))
+  }
+
+  /** Ids of those that nobody has. */
+  #strays(found: readonly Docker.ContainerInfo[]): string[] {
+    const used = new Set(found.map(({ HostConfig }) => sandboxOf(HostConfig.NetworkMode)))
+    return found
+      .filter(({ Labels }) => readLabels(Labels).role === 'sandbox')
+      .filter(({ Id, Names }) => !used.has(Id) && !this.#made.has(Id) && !this.#isBeingMade(Names))
+      .map(({ Id }) => Id)
+  }
+
+  #isBeingMade(names: readonly string[]): boolean {
+    return names.some(name => this.#making.has(name.replace(/^\//, '')))
   }
 
   #notCleared(error: unknown): void {
     this.#options.failed('sandboxes_not_cleared', messageOf(error))
   }
 
-  async #found(): Promise<{ all: ReadonlySet<string>; running: ReadonlySet<string> }> {
-    const found = await bounded('list sandboxes', 30_000, () =>
+  /** All containers of this host. */
+  #found(): Promise<Docker.ContainerInfo[]> {
+    return bounded('list sandboxes', 30_000, () =>
       this.#docker.listContainers({ all: true, filters: ownedBy(this.#host) }),
     )
-    const running = found.filter(({ State }) => State === 'running')
-    return { all: new Set(found.map(({ Id }) => Id)), running: new Set(running.map(({ Id }) => Id)) }
   }
 
   async #drop(id: string): Promise<void> {
@@ -176,6 +212,7 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   async #discard(id: string): Promise<void> {
+    this.#made.delete(id)
     await containers.remove(this.#docker, id)
   }
 }

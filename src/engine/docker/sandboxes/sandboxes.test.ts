@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import type Docker from 'dockerode'
+import { Sandboxes } from './sandboxes.ts'
+
+type Holder = { Id: string; Names: string[]; State: string; Labels: object; HostConfig: object }
+
+/** An engine that has networks and images, and whose containers only lie there. */
+class FakeDocker {
+  readonly containers = new Map<string, Holder>()
+  /** Waited for before a container is made, and before that is answered. */
+  before: Promise<void> | undefined
+  after: Promise<void> | undefined
+  #ids = 0
+
+  version = async () => ({ Arch: 'amd64', Os: 'linux' })
+  listNetworks = async () => [{ Name: 'dormice' }]
+  getImage = () => ({ inspect: async () => ({}) })
+  listContainers = async () => [...this.containers.values()]
+
+  async createContainer({
+    name,
+    Labels,
+    HostConfig,
+  }: Docker.ContainerCreateOptions): Promise<{ id: string }> {
+    const after = this.after
+    await this.before
+    const id = `c${++this.#ids}`
+    const holder = { Id: id, Names: [`/${name}`], State: 'running', Labels, HostConfig } as Holder
+    this.containers.set(id, holder)
+    await after
+    return { id }
+  }
+
+  getContainer(id: string) {
+    const found = () => {
+      const container = this.containers.get(id)
+      if (!container) throw Object.assign(new Error('no such container'), { statusCode: 404 })
+      return container
+    }
+    return {
+      start: async () => void found(),
+      remove: async () => void this.containers.delete(found().Id),
+      inspect: async () => {
+        const { Id, Labels, State, HostConfig } = found()
+        return {
+          Id,
+          Name: '',
+          State: { Status: State, Running: State === 'running' },
+          Config: { Labels, Image: '' },
+          HostConfig,
+          NetworkSettings: { Networks: { dormice: { IPAddress: '10.0.0.2' } } },
+        }
+      },
+    }
+  }
+
+  /** Somebody else's way to make a container, e.g. one that is in a sandbox. */
+  add(id: string, NetworkMode: string): void {
+    const Labels = { 'dormice.host': 'host', 'dormice.role': 'instance' }
+    this.containers.set(id, {
+      Id: id,
+      Names: [`/${id}`],
+      State: 'running',
+      Labels,
+      HostConfig: { NetworkMode },
+    })
+  }
+}
+
+function begin(t: TestContext, { max = 1 } = {}) {
+  const docker = new FakeDocker()
+  const failures: string[] = []
+  const sandboxes = new Sandboxes(docker as unknown as Docker, 'host', {
+    min: 1,
+    max,
+    failed: what => void failures.push(what),
+  })
+  t.after(() => sandboxes[Symbol.asyncDispose]())
+  return { docker, failures, sandboxes, ids: () => [...docker.containers.keys()] }
+}
+
+/** Resolves once the condition holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await setImmediate()
+}
+
+/** What becomes of a call whose connection breaks. */
+function lost(): Promise<never> {
+  const answer = Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  answer.catch(() => undefined)
+  return answer
+}
+
+test('a sandbox that was made by a call that was given up is removed later', async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { docker, failures, sandboxes, ids } = begin(t)
+  docker.after = lost()
+  await sandboxes.begin()
+  await until(() => failures.length > 0)
+  assert.deepEqual([failures, ids()], [['sandbox_not_made'], ['c1']])
+  t.mock.timers.tick(60_000)
+  await until(() => ids().length === 0)
+})
+
+test('one that is just being made is not taken for such a one', async t => {
+  const { docker, sandboxes, ids } = begin(t)
+  const answer = Promise.withResolvers<void>()
+  docker.after = answer.promise
+  await sandboxes.begin()
+  await until(() => ids().length === 1)
+  await sandboxes.check()
+  answer.resolve()
+  await until(() => sandboxes.counts.ready === 1)
+  await sandboxes.check()
+  assert.deepEqual(ids(), ['c1'])
+})
+
+test('neither is one that an instance is being started in, or is in, until that is gone', async t => {
+  const { docker, sandboxes, ids } = begin(t)
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  docker.before = lost()
+  const started = Promise.withResolvers<{ id: string }>()
+  const start = sandboxes.into(() => started.promise)
+  await sandboxes.check()
+  started.resolve({ id: 'app' })
+  docker.add('app', 'container:c1')
+  await start
+  await sandboxes.check()
+  assert.deepEqual(ids(), ['c1', 'app'])
+  docker.containers.delete('app')
+  await sandboxes.check()
+  await until(() => ids().length === 0)
+})
+
+test('one that an earlier run of the host left with an instance in it stays, and others do not', async t => {
+  const { docker, sandboxes, ids } = begin(t, { max: 0 })
+  const earlier = new Sandboxes(docker as unknown as Docker, 'host', { min: 2, max: 2, failed: assert.fail })
+  await earlier.begin()
+  await until(() => earlier.counts.ready === 2)
+  docker.add('app', 'container:c1')
+  await sandboxes.check()
+  await until(() => ids().length === 2)
+  assert.deepEqual(ids(), ['c1', 'app'])
+  await earlier[Symbol.asyncDispose]()
+})
+
+test('one that could not be removed is removed later', async t => {
+  const { docker, failures, sandboxes, ids } = begin(t)
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  docker.before = lost()
+  await sandboxes.into(async () => ({ id: 'app' }))
+  const { getContainer } = docker
+  docker.getContainer = id => ({ ...getContainer.call(docker, id), remove: lost })
+  sandboxes.left('app')
+  await until(() => failures.includes('sandbox_not_removed'))
+  docker.getContainer = getContainer
+  await sandboxes.check()
+  await until(() => ids().length === 0)
+})
