@@ -14,6 +14,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
   const spec = context.store.launch(app.name)?.release.spec
   const { rules, ...settings } = effectiveSettings(context.config, app.settings, spec)
   const { leases, waiting } = instance.load
+  const { memory, pending } = instance.resources
   const failure = instance.failure
   return {
     name: app.name,
@@ -24,11 +25,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     snapshot: app.snapshot,
     createdAt: iso(app.createdAt),
     lastUsedAt: instance.lastUsed === undefined ? null : iso(instance.lastUsed),
-    memory: {
-      now: instance.memory.now ?? null,
-      peak: instance.memory.peak ?? null,
-      suggested: instance.memory.suggested ?? null,
-    },
+    memory: { now: memory.now ?? null, peak: memory.peak ?? null, suggested: memory.suggested ?? null },
     requests: { running: leases, waiting },
     settings: {
       ...settings,
@@ -39,7 +36,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
       access: rules?.access ? showAccess(rules.access) : null,
     },
     settingSources: settingSources(app.settings, spec?.settings ?? {}),
-    pendingSettings: instance.pending,
+    pendingSettings: pending,
     failure: failure
       ? {
           at: iso(failure.at),

@@ -57,7 +57,7 @@ async function serve(timeline: Partial<Timeline>, log: Log = silent) {
   }
   const get = (name: string) => {
     if (!apps.has(name)) throw unknownApp(name)
-    return { name, state: 'asleep', load: { leases: 0, waiting: 0 }, memory: {} }
+    return { name, state: 'asleep', load: { leases: 0, waiting: 0 }, resources: { memory: {} } }
   }
   const context = {
     store,

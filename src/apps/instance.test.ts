@@ -415,15 +415,15 @@ test('limits that change while an app runs are pending until its next wake', asy
   const app = stage.app('a')
   const running = () => stage.containersOf('a')[0]?.limits
   setLimits(stage, { memory: 50 * MiB })
-  assert.deepEqual(app.pending, [])
+  assert.deepEqual(app.resources.pending, [])
   await app.wake()
-  assert.deepEqual([running()?.memory, app.pending], [50 * MiB, []])
+  assert.deepEqual([running()?.memory, app.resources.pending], [50 * MiB, []])
   setLimits(stage, { memory: 60 * MiB, pids: 32, sleepAfter: 1_000 })
-  assert.deepEqual(app.pending, ['memory', 'pids'])
+  assert.deepEqual(app.resources.pending, ['memory', 'pids'])
   setLimits(stage, { memory: 50 * MiB, pids: 32 })
-  assert.deepEqual(app.pending, ['pids'])
+  assert.deepEqual(app.resources.pending, ['pids'])
   await app.restart()
-  assert.deepEqual([running()?.memory, running()?.pids, app.pending], [50 * MiB, 32, []])
+  assert.deepEqual([running()?.memory, running()?.pids, app.resources.pending], [50 * MiB, 32, []])
 })
 
 test('a host that goes on with a running app knows its limits, and charges what it may use', async t => {
@@ -432,7 +432,7 @@ test('a host that goes on with a running app knows its limits, and charges what 
   const { used } = stage.host.keeper
   setLimits(stage, { memory: 150 * MiB })
   await stage.crash()
-  assert.deepEqual(stage.app('a').pending, ['memory'])
+  assert.deepEqual(stage.app('a').resources.pending, ['memory'])
   assert.equal(stage.host.keeper.used, used)
 })
 
@@ -444,7 +444,7 @@ test('a container that could not be put to sleep wakes with its limits, and is c
   await assert.rejects(stage.app('a').sleep('manual'))
   setLimits(stage, { memory: 150 * MiB })
   await stage.app('a').wake()
-  assert.deepEqual(stage.app('a').pending, ['memory'])
+  assert.deepEqual(stage.app('a').resources.pending, ['memory'])
   assert.equal(stage.host.keeper.used, used)
 })
 
@@ -455,8 +455,8 @@ test('a frozen app goes on with its limits, and is charged for them', async t =>
   const { used } = stage.host.keeper
   await app.freeze('manual')
   setLimits(stage, { memory: 150 * MiB })
-  assert.deepEqual([app.state, app.pending], ['frozen', ['memory']])
+  assert.deepEqual([app.state, app.resources.pending], ['frozen', ['memory']])
   await app.wake()
-  assert.deepEqual([app.state, app.pending], ['awake', ['memory']])
+  assert.deepEqual([app.state, app.resources.pending], ['awake', ['memory']])
   assert.equal(stage.host.keeper.used, used)
 })

@@ -13,9 +13,10 @@ import type { FreezeReason, Keepable } from './keeper.ts'
 import type { Forecast, Leasable, Lease } from './lease.ts'
 import { takeLive } from './live-snapshot.ts'
 import type { Next } from './next.ts'
+import type { Parts } from './parts.ts'
 import * as problems from './problems.ts'
+import { Resources } from './resources.ts'
 import type { Rules } from './rules.ts'
-import { differing, type LimitName } from './settings.ts'
 import { Settling } from './settling.ts'
 import { Standing, type State } from './standing.ts'
 import { Succession } from './succession.ts'
@@ -28,13 +29,13 @@ import { Waking } from './waking.ts'
  */
 export class Instance implements Leasable, Keepable {
   readonly name: string
+  readonly resources: Resources
   readonly #context: Context
   readonly #line = pLimit(1)
   readonly #standing: Standing
   readonly #settings: CurrentSettings
   readonly #engineSide: EngineSide
   readonly #failures: Failures
-  readonly #footprint: Footprint
   readonly #settling: Settling
   readonly #waking: Waking
   readonly #freezing: Freezing
@@ -51,17 +52,16 @@ export class Instance implements Leasable, Keepable {
     this.#standing = new Standing(context, name)
     this.#settings = new CurrentSettings(context, name)
     this.#engineSide = new EngineSide(context, name)
-    const footprint = new Footprint(context, name)
-    this.#footprint = footprint
     this.#failures = new Failures(name, context.now)
-    const parts = {
+    const parts: Parts = {
       context,
       standing: this.#standing,
       settings: this.#settings,
       engineSide: this.#engineSide,
       failures: this.#failures,
-      footprint,
+      footprint: new Footprint(context, name),
     }
+    this.resources = new Resources(parts)
     this.#settling = new Settling(parts)
     this.#waking = new Waking(parts, this.#settling, this)
     this.#freezing = new Freezing(parts, this.#settling, this.#waking)
@@ -126,20 +126,6 @@ export class Instance implements Leasable, Keepable {
     return container === undefined ? undefined : this.#background.works(container, this.#settings.now)
   }
 
-  /** Bytes: what its processes have now, the most that it is known to need, and a limit that would fit better. */
-  get memory(): Record<'now' | 'peak' | 'suggested', number | undefined> {
-    const { now, peak } = this.#footprint
-    return { now, peak, suggested: this.#footprint.suggest(this.#settings.now.memory) }
-  }
-
-  /** Its processes have so many bytes now. @returns what it is to be charged for */
-  has(bytes: number): number {
-    const { live } = this.#standing
-    const ranFor = performance.now() - (live?.since ?? performance.now())
-    const { memory: limit } = live?.limits ?? this.#settings.now
-    return this.#footprint.sample(bytes, { limit, ranFor, frozen: this.frozen })
-  }
-
   get rules(): Rules | undefined {
     return this.#settings.now.rules
   }
@@ -147,12 +133,6 @@ export class Instance implements Leasable, Keepable {
   /** Id of the live container, for reading its log. */
   get container(): string | undefined {
     return this.#standing.live?.container
-  }
-
-  /** Settings that its running container was created without: they apply once it has slept. */
-  get pending(): LimitName[] {
-    const limits = this.#standing.live?.limits
-    return limits ? differing(limits, this.#settings.now) : []
   }
 
   /** Settings were changed in the store: the ones that concern waiting and idleness apply at once. */

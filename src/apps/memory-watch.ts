@@ -36,7 +36,7 @@ export class MemoryWatch {
       if (bytes === undefined || instance.container !== container) continue
       // On its way from one to the other, it is charged by who takes it there.
       if (instance.state !== 'awake' && instance.state !== 'frozen') continue
-      keeper.recharge(instance.name, instance.has(bytes))
+      keeper.recharge(instance.name, instance.resources.has(bytes))
     }
     keeper.relieve()
   }
