@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import Docker from 'dockerode'
 import { pack } from 'tar-stream'
+import { Seccomp } from '../../src/engine/docker/seccomp.ts'
 import { containerOptions } from '../../src/engine/docker/spec.ts'
 import { buildEnv } from '../../src/releases/build-env.ts'
 import { detectPlan } from '../../src/releases/detect.ts'
@@ -32,6 +33,7 @@ export type RuntimeApp = {
 /** Runs apps on the real runtime images; disposing it removes everything that it made on the engine. */
 export class RuntimeApps {
   readonly #docker = new Docker()
+  readonly #seccomp = new Seccomp(this.#docker)
   readonly #made: { remove(options: object): Promise<unknown> }[] = []
   readonly #name = `dormice-test-runtimes-${process.pid}`
   #network: Docker.Network | undefined
@@ -102,6 +104,7 @@ export class RuntimeApps {
         grace: 10,
       },
       this.#name,
+      await this.#seccomp.profile(),
     )
     const container = await this.#docker.createContainer(options)
     this.#made.push(container)

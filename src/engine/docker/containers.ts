@@ -1,18 +1,18 @@
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
-import type { Change, Container, ContainerSpec, ContainerState, Exit, LogLine } from '../engine.ts'
+import type { Change, Container, ContainerState, Exit, LogLine } from '../engine.ts'
 import { CannotStart, NotFound } from '../engine.ts'
 import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 import { readFrames } from './frames.ts'
 import { ownedBy, readLabels } from './labels.ts'
 import { withoutMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
-import { containerOptions, limitsOf, type Sandbox, sandboxAddress, sandboxOf } from './spec.ts'
+import { containerOptions, limitsOf, sandboxAddress, sandboxOf } from './spec.ts'
 
-export async function create(docker: Docker, spec: ContainerSpec, sandbox?: Sandbox): Promise<string> {
-  const made = await bounded('create container', 30_000, () =>
-    docker.createContainer(containerOptions(spec, sandbox ?? networkName)),
-  )
+/** For the arguments see {@link containerOptions}. */
+export async function create(docker: Docker, ...how: Parameters<typeof containerOptions>): Promise<string> {
+  const options = containerOptions(...how)
+  const made = await bounded('create container', 30_000, () => docker.createContainer(options))
   return made.id
 }
 

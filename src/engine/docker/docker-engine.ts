@@ -25,6 +25,7 @@ import * as images from './images.ts'
 import { Memory } from './memory.ts'
 import { buildNetworkName, ensureNetwork, networkName } from './network.ts'
 import { Sandboxes, type SandboxesOptions } from './sandboxes/sandboxes.ts'
+import { Seccomp } from './seccomp.ts'
 import type { Sandbox } from './spec.ts'
 import { takesLayersLeftOut } from './tiny-image.ts'
 
@@ -46,6 +47,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
   readonly #docker: Docker
   readonly #host: string
   readonly #copies: LayerCopies
+  readonly #seccomp: Seccomp
   readonly #sandboxes: Sandboxes
   readonly #memory: Memory
   #network: Promise<void> | undefined
@@ -59,7 +61,8 @@ export class DockerEngine implements Engine, AsyncDisposable {
     this.#host = host
     this.#copies = new LayerCopies(docker, host, folder)
     this.#memory = new Memory(docker)
-    this.#sandboxes = new Sandboxes(docker, host, sandboxes)
+    this.#seccomp = new Seccomp(docker)
+    this.#sandboxes = new Sandboxes(docker, host, this.#seccomp, sandboxes)
   }
 
   async create(spec: ContainerSpec): Promise<string> {
@@ -69,7 +72,11 @@ export class DockerEngine implements Engine, AsyncDisposable {
       this.#network = undefined
       throw error
     })
-    return containers.create(this.#docker, spec)
+    return this.#create(spec, networkName)
+  }
+
+  async #create(spec: ContainerSpec, network: string | Sandbox): Promise<string> {
+    return containers.create(this.#docker, spec, network, await this.#seccomp.profile())
   }
 
   start(spec: ContainerSpec): Promise<Started> {
@@ -78,7 +85,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
 
   async #start(spec: ContainerSpec, sandbox: Sandbox | undefined): Promise<Started> {
     const began = performance.now()
-    const id = sandbox ? await containers.create(this.#docker, spec, sandbox) : await this.create(spec)
+    const id = sandbox ? await this.#create(spec, sandbox) : await this.create(spec)
     try {
       const created = performance.now()
       await this.run(id)
@@ -182,7 +189,10 @@ export class DockerEngine implements Engine, AsyncDisposable {
         if (container !== undefined) yield { kind: 'cut-off', container }
         continue
       }
-      if (event.kind === 'connected') void this.#sandboxes.check()
+      if (event.kind === 'connected') {
+        this.#seccomp.forget()
+        void this.#sandboxes.check()
+      }
       yield event
     }
   }

@@ -76,6 +76,17 @@ test('an instance of a strange image keeps its user and folder, and the default 
   })
 })
 
+test('what is confined gets the profile of system calls that there is, a strange image keeps the engine’s', () => {
+  const optionsOf = (confinement: 'confined' | 'image') =>
+    containerOptions({ ...spec, confinement }, 'dormice', '{}').HostConfig?.SecurityOpt
+  assert.deepEqual(optionsOf('confined'), ['no-new-privileges', 'seccomp={}'])
+  assert.deepEqual(optionsOf('image'), ['no-new-privileges'])
+  assert.deepEqual(
+    sandboxOptions('0a1b2c3d4e5f', 'dormice/sandbox:1', 'dormice', '{}').HostConfig?.SecurityOpt,
+    ['no-new-privileges', 'seccomp={}'],
+  )
+})
+
 test('a build has its cache as a volume, which no commit keeps, and nothing of the machine’s own disk', () => {
   const build = containerOptions(
     { ...spec, cache: { volume: 'dormice-0a1b-cache-admin', path: '/cache' } },

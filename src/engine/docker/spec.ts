@@ -19,8 +19,13 @@ const addressLabel = 'dormice.address'
  * is off. This file is the one place where containers' settings are built.
  *
  * @param network the engine network that the container joins, or the sandbox that it is put into
+ * @param seccomp profile of system calls for what is confined; without one the engine's own
  */
-export function containerOptions(spec: ContainerSpec, network: string | Sandbox): ContainerCreateOptions {
+export function containerOptions(
+  spec: ContainerSpec,
+  network: string | Sandbox,
+  seccomp?: string,
+): ContainerCreateOptions {
   const confined = spec.confinement === 'confined'
   const [program = '', ...args] = spec.command
   return {
@@ -42,7 +47,7 @@ export function containerOptions(spec: ContainerSpec, network: string | Sandbox)
       Init: true,
       NetworkMode: typeof network === 'string' ? network : `container:${network.id}`,
       CapDrop: confined ? ['ALL'] : deniedToImages,
-      SecurityOpt: ['no-new-privileges'],
+      SecurityOpt: security(confined ? seccomp : undefined),
       Memory: spec.limits.memory,
       // Equal to Memory: no swap beyond it, so that one app cannot push the others out.
       MemorySwap: spec.limits.memory,
@@ -87,7 +92,12 @@ export function swapMaxOf({ Memory = 0, MemorySwap = -1 }: HostConfig): string {
 }
 
 /** The settings of a container that holds a sandbox. It runs nothing but a program of ours that waits. */
-export function sandboxOptions(host: string, image: string, network: string): ContainerCreateOptions {
+export function sandboxOptions(
+  host: string,
+  image: string,
+  network: string,
+  seccomp?: string,
+): ContainerCreateOptions {
   return {
     Image: image,
     Labels: writeLabels({ host, role: 'sandbox', app: '', generation: 0, release: 0 }),
@@ -99,7 +109,7 @@ export function sandboxOptions(host: string, image: string, network: string): Co
       // Nobody but what holds it: apps share its network and nothing else.
       IpcMode: 'none',
       CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
+      SecurityOpt: security(seccomp),
       ReadonlyRootfs: true,
       Memory: 16 * 1024 * 1024,
       MemorySwap: 16 * 1024 * 1024,
@@ -108,6 +118,10 @@ export function sandboxOptions(host: string, image: string, network: string): Co
       RestartPolicy: { Name: 'no' },
     },
   }
+}
+
+function security(seccomp: string | undefined): string[] {
+  return ['no-new-privileges', ...(seccomp === undefined ? [] : [`seccomp=${seccomp}`])]
 }
 
 /** The id of the sandbox that a container is in, by its network mode; undefined: it has a network of its own. */

@@ -72,7 +72,7 @@ class FakeDocker {
 function begin(t: TestContext, { max = 1 } = {}) {
   const docker = new FakeDocker()
   const failures: string[] = []
-  const sandboxes = new Sandboxes(docker as unknown as Docker, 'host', {
+  const sandboxes = new Sandboxes(docker as unknown as Docker, 'host', seccomp, {
     min: 1,
     max,
     failed: what => void failures.push(what),
@@ -92,6 +92,8 @@ function lost(): Promise<never> {
   answer.catch(() => undefined)
   return answer
 }
+
+const seccomp = { profile: async () => undefined }
 
 test('a sandbox that was made by a call that was given up is removed later', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] })
@@ -137,7 +139,11 @@ test('neither is one that an instance is being started in, or is in, until that 
 
 test('one that an earlier run of the host left with an instance in it stays, and others do not', async t => {
   const { docker, sandboxes, ids } = begin(t, { max: 0 })
-  const earlier = new Sandboxes(docker as unknown as Docker, 'host', { min: 2, max: 2, failed: assert.fail })
+  const earlier = new Sandboxes(docker as unknown as Docker, 'host', seccomp, {
+    min: 2,
+    max: 2,
+    failed: assert.fail,
+  })
   await earlier.begin()
   await until(() => earlier.counts.ready === 2)
   docker.add('app', 'container:c1')

@@ -5,6 +5,7 @@ import { bounded } from '../client.ts'
 import * as containers from '../containers.ts'
 import { ownedBy, readLabels } from '../labels.ts'
 import { ensureNetwork, networkName } from '../network.ts'
+import type { Seccomp } from '../seccomp.ts'
 import { type Sandbox, sandboxOf, sandboxOptions } from '../spec.ts'
 import { ensureSandboxImage } from './image.ts'
 import { Pool, type PoolSize } from './pool.ts'
@@ -26,6 +27,7 @@ export type SandboxesOptions = PoolSize & {
 export class Sandboxes implements AsyncDisposable {
   readonly #docker: Docker
   readonly #host: string
+  readonly #seccomp: Pick<Seccomp, 'profile'>
   readonly #options: SandboxesOptions
   readonly #pool: Pool<Sandbox>
   /** Ids of sandboxes by the container that is in them. */
@@ -37,9 +39,10 @@ export class Sandboxes implements AsyncDisposable {
   #image: string | undefined
   #timers: NodeJS.Timeout[] = []
 
-  constructor(docker: Docker, host: string, options: SandboxesOptions) {
+  constructor(docker: Docker, host: string, seccomp: Pick<Seccomp, 'profile'>, options: SandboxesOptions) {
     this.#docker = docker
     this.#host = host
+    this.#seccomp = seccomp
     this.#options = options
     this.#pool = new Pool({
       ...options,
@@ -154,7 +157,8 @@ export class Sandboxes implements AsyncDisposable {
     // `docker image prune -a` takes it while none is there.
     this.#image ??= await ensureSandboxImage(this.#docker)
     if (this.#image === undefined) throw new Error('the engine’s machine is neither amd64 nor arm64')
-    const options = { ...sandboxOptions(this.#host, this.#image, networkName), name }
+    const seccomp = await this.#seccomp.profile()
+    const options = { ...sandboxOptions(this.#host, this.#image, networkName, seccomp), name }
     const { id } = await bounded('make sandbox', 30_000, () => this.#docker.createContainer(options)).catch(
       error => {
         this.#image = undefined
