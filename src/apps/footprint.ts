@@ -30,7 +30,12 @@ export class Footprint {
   constructor(context: Pick<Context, 'store' | 'log'>, app: string) {
     this.#context = context
     this.#app = app
-    this.#before = context.store.app(app)?.peakMemory ?? undefined
+    this.read()
+  }
+
+  /** Takes over what is stored of an app that has not run yet. */
+  read(): void {
+    this.#before = this.#context.store.app(this.#app)?.peakMemory ?? undefined
     this.#learned = this.#before
   }
 
@@ -42,6 +47,12 @@ export class Footprint {
   /** The most that it is known to need, bytes; undefined: nothing is known. */
   get peak(): number | undefined {
     return this.#peak > 0 ? Math.max(this.#peak, this.#learned ?? 0) : this.#learned
+  }
+
+  /** What its runs have shown that it needs, this one included if it goes on for long enough, bytes. */
+  get known(): number | undefined {
+    if (this.#samples >= enough) return this.#faded()
+    return this.#before === undefined ? undefined : Math.max(this.#peak, this.#before)
   }
 
   /** What is kept free for a start of it, bytes: a quarter more than its peak, or all that it may have. */
@@ -80,8 +91,7 @@ export class Footprint {
   /** The run is over: what it needed is noted. With a full disk it is only remembered until the host ends. */
   ended(): void {
     const before = this.#before
-    if (this.#samples >= enough) this.#learned = this.#faded()
-    else this.#learned = before === undefined ? undefined : Math.max(this.#peak, before)
+    this.#learned = this.known
     this.#before = this.#learned
     this.#peak = 0
     this.#samples = 0

@@ -140,6 +140,12 @@ export class Instance implements Leasable, Keepable {
     this.#settings.read()
   }
 
+  /** The store has what it is made of: it is new, and a fork or an import. */
+  filled(): void {
+    this.#settings.read()
+    this.resources.read()
+  }
+
   lease(): Lease | undefined {
     return this.#standing.lease()
   }

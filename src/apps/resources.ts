@@ -9,6 +9,11 @@ export class Resources {
     this.#parts = parts
   }
 
+  /** Takes over what is stored of an app that has not run yet. */
+  read(): void {
+    this.#parts.footprint.read()
+  }
+
   /** Bytes: what its processes have now, the most that it is known to need, and a limit that would fit better. */
   get memory(): Record<'now' | 'peak' | 'suggested', number | undefined> {
     const { footprint, settings } = this.#parts
@@ -21,6 +26,11 @@ export class Resources {
     const { standing, settings } = this.#parts
     const limits = standing.live?.limits
     return limits ? differing(limits, settings.now) : []
+  }
+
+  /** What its runs have shown that it needs, bytes; undefined: nothing yet. */
+  get needs(): number | undefined {
+    return this.#parts.footprint.known
   }
 
   /** Its processes have so many bytes now. @returns what it is to be charged for */

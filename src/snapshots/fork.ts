@@ -47,12 +47,14 @@ export async function fork(context: Context, apps: Apps, point: Point, into: str
       release: copy,
       files: store.releaseFiles(app.name, release.number),
       snapshot: state,
+      // Other code may need other memory.
+      peakMemory: release.number === app.release ? apps.find(app.name)?.resources.needs : undefined,
     }
     // It may have been deleted while it was made.
     if (store.app(into)?.deletedAt !== null) throw unknownApp(into)
     store.fill(into, from, now())
     step('fork.recorded')
-    instance.settingsChanged()
+    instance.filled()
     context.changes.emit('change', into)
   } catch (error) {
     await unmake(context, apps, into)

@@ -74,7 +74,7 @@ export async function importApp(
       const ofState: Labels = { ...labels, role: 'snapshot', generation }
       store.addCopy(snapshot.image, { manifest: app.state.image, labels: ofState })
     }
-    instance.settingsChanged()
+    instance.filled()
     context.changes.emit('change', into)
   } catch (error) {
     await unmake(context, apps, into)

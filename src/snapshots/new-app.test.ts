@@ -36,6 +36,23 @@ test('a fork waits until what a crash left is cleared up, which takes an app wit
   assert.ok(stage.images.tags().includes(stage.store.launch('copy')?.image ?? ''))
 })
 
+test('a fork is taken to need as much memory as what it is made of, if it has the same code', async () => {
+  using stage = new TimelineStage()
+  await stage.apps.reconcile()
+  stage.release('notes', ['sha256:1'])
+  const earlier = stage.sleep('notes', ['sha256:1', 'sha256:2'])
+  for (let look = 0; look < 3; look++) stage.apps.get('notes').resources.has(40_000_000)
+  const timeline = new Timeline(stage.context, stage.apps)
+  await timeline.fork('notes', 'copy')
+  assert.equal(stage.apps.get('copy').resources.needs, 40_000_000)
+  assert.equal(stage.store.app('copy')?.peakMemory, 40_000_000)
+  await timeline.fork('copy', 'copy-of-copy')
+  assert.equal(stage.apps.get('copy-of-copy').resources.needs, 40_000_000)
+  stage.release('notes', ['sha256:3'])
+  await timeline.fork('notes', 'of-earlier-code', earlier.number)
+  assert.equal(stage.apps.get('of-earlier-code').resources.needs, undefined)
+})
+
 test('a deleted app leaves no copy, also not of an image that it got while it was being deleted', async () => {
   using stage = new TimelineStage()
   stage.release('notes', ['sha256:1'])

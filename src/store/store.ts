@@ -136,11 +136,14 @@ export class Store extends TimelineStore implements Disposable {
       release: Release
       files: ReleaseFiles
       snapshot: Snapshot | undefined
+      /** See `App`. */
+      peakMemory?: number | undefined
     },
     now: number,
   ): void {
     this.#db.transaction(() => {
       this.setSettings(app, from.settings)
+      if (from.peakMemory !== undefined) this.needed(app, from.peakMemory)
       for (const [key, value] of Object.entries(from.env)) this.setEnv(app, key, value, now)
       this.promote(from.release, from.files, from.snapshot)
     })
