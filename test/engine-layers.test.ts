@@ -239,6 +239,23 @@ describe('layers are copied off the engine', () => {
     assert.deepEqual(await probeTags(), [])
   })
 
+  test('what a host that was killed left of trying the engine out goes when the next one does', async () => {
+    for (const purpose of ['sent', 'left-out', 'push']) {
+      const { promise: loaded, resolve } = Promise.withResolvers<void>()
+      // Killed: what is run with it never ends.
+      void withTinyImage(docker, host, purpose, () => new Promise(() => resolve()))
+      await loaded
+    }
+    assert.equal((await probeTags()).length, 3)
+    await using engine = new DockerEngine(host, { folder: memory })
+    await engine.probe()
+    assert.deepEqual(await probeTags(), [])
+    assert.deepEqual(
+      await docker.listImages({ filters: { label: [`dormice.host=${host}`, 'dormice.probe'] } }),
+      [],
+    )
+  })
+
   test('an image without a tag is copied and is still there', async () => {
     await using engine = new DockerEngine(host, { folder: memory })
     const { image, layers, tag } = await twoLayers(engine, `${repository}:untagged`)
