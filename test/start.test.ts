@@ -87,3 +87,11 @@ test('a wrong setting ends the start with one line, and nothing is made', async 
   ])
   assert.equal(existsSync(data), false)
 })
+
+test('a setting whose name is misspelt is remarked on by the start', () => {
+  const { errors } = serve({ DORMICE_FREZE_AFTER: '1m', DORMICE_MEMORY: 'no start is needed for that' })
+  assert.equal(
+    errors[0],
+    'warning: DORMICE_FREZE_AFTER is no setting of the host; did you mean DORMICE_FREEZE_AFTER?',
+  )
+})

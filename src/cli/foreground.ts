@@ -7,11 +7,17 @@ import { interruptible } from './interrupt.ts'
 import type { StopOptions } from './options.ts'
 import { outliveReaders } from './readers.ts'
 import { dataFolders } from './target.ts'
-import { remark } from './terminal.ts'
+import { remark, sentence, style } from './terminal.ts'
+import { unknownVariables } from './unknown-variables.ts'
 import { Interrupted } from './usage-error.ts'
 
-/** The host's configuration from the environment. @throws {ConfigError} */
+/** The host's configuration from the environment; a variable that means nothing is remarked on. @throws {ConfigError} */
 export function hostConfig(): Config {
+  for (const { name, meant } of unknownVariables(process.env)) {
+    const mark = style('yellow', 'warning:', process.stderr)
+    const advice = meant === undefined ? '' : `; did you mean ${meant}?`
+    remark(`${mark} ${sentence(name)} is no setting of the host${advice}`)
+  }
   const [data = ''] = dataFolders()
   return readConfig(process.env, { data })
 }
