@@ -1,4 +1,5 @@
 import { Problem } from '../problem.ts'
+import { ReleaseFailed } from './release-failed.ts'
 
 /* What callers are told when an app cannot do what was asked. */
 
@@ -112,10 +113,10 @@ export function sleepCancelled(app: string): Problem {
 }
 
 export function releaseNotReady(message: string, log: string, cause: unknown): Problem {
-  return new Problem({
+  return new ReleaseFailed({
     code: 'release_not_ready',
     status: 422,
-    detail: `the new release did not become ready: ${message}; the app is as it was before`,
+    detail: `the new release did not become ready: ${message}`,
     data: { log },
     cause,
   })

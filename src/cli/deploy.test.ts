@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { releaseNotReady } from '../apps/problems.ts'
 import {
   answer,
   answerLines,
@@ -166,43 +165,6 @@ test('a start that fails: the app’s log, which nobody saw yet', async () => {
   const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
   const said = withoutTimes(stderr).slice(-3)
   assert.deepEqual(said, ['✗ start         (release 3)', '  Error: no such table', 'error: it did not start'])
-})
-
-test('a first deploy that fails says that no app was made', async () => {
-  const { code, status, message: detail } = releaseNotReady('it ended', '', undefined)
-  await using host = await fakeHost({
-    'POST /v1/apps/my-notes/releases': answerLines(...steps, { error: { code, status, detail } }),
-  })
-  const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
-  assert.match(stderr, /^error: the new release did not become ready: it ended; no app was made$/m)
-})
-
-test('a first deploy that fails promises nothing where the host still has the app', async () => {
-  const { code, status, message: detail } = releaseNotReady('it ended', '', undefined)
-  const turns = [undefined, app('my-notes', { release: null })]
-  await using host = await fakeHost({
-    'GET /v1/apps/my-notes': (request, response) => {
-      const turn = turns.shift()
-      if (turn) return answer(turn)(request, response)
-      answerProblem(response, { code: 'unknown_app', status: 404, detail: 'there is no app my-notes' })
-    },
-    'POST /v1/apps/my-notes/releases': answerLines(...steps, { error: { code, status, detail } }),
-  })
-  const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
-  assert.match(
-    stderr,
-    /^error: the new release did not become ready: it ended; the app is as it was before$/m,
-  )
-})
-
-test('a later deploy that fails says that the app is as it was', async () => {
-  const { code, status, message: detail } = releaseNotReady('it ended', '', undefined)
-  await using host = await fakeHost({
-    'GET /v1/apps/my-notes': answer(app('my-notes', { release: 2 })),
-    'POST /v1/apps/my-notes/releases': answerLines(...steps, { error: { code, status, detail } }),
-  })
-  const { stderr } = await run(['deploy', 'My Notes'], { host, cwd: root })
-  assert.match(stderr, /^error: .*; the app is as it was before$/m)
 })
 
 /** An app's snapshots before and after a deploy. */

@@ -38,8 +38,7 @@ export async function deploy(
         progress.done()
         return event
       } else {
-        const error = first ? await ofFirst(client, app, event.error) : event.error
-        throw new HostProblem(error, progress.lastLog)
+        throw new HostProblem(event.error, progress.lastLog)
       }
     }
   } catch (error) {
@@ -53,22 +52,6 @@ export async function deploy(
     detail: `the host ended its answer before the deploy was done; look at its log, then deploy again`,
   })
 }
-
-/** Ends the host's sentences about a deploy that failed, of first ones too. */
-const UNCHANGED = /; the app is as it was before$/
-
-/** The problem of a first deploy, which leaves no app that could be as it was; the host is asked whether it did. */
-async function ofFirst(client: Client, app: string, problem: Document): Promise<Document> {
-  const detail = String(problem['detail'])
-  if (!UNCHANGED.test(detail)) return problem
-  const gone = await client.get(appPath(app)).then(
-    () => false,
-    error => error instanceof Problem && error.status === 404,
-  )
-  return gone ? { ...problem, detail: detail.replace(UNCHANGED, '; no app was made') } : problem
-}
-
-type Document = Readonly<Record<string, unknown>>
 
 /** Puts into the call what is sent, and shows it going. */
 async function fill(call: Call, source: Source, progress: Progress): Promise<void> {

@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { addAbortSignal, Readable } from 'node:stream'
 import { pack } from 'tar-stream'
 import { buildName } from '../apps/naming.ts'
+import { ReleaseFailed } from '../apps/release-failed.ts'
 import type { Config } from '../config.ts'
 import {
   BuildFailed,
@@ -191,19 +192,19 @@ async function runBuild(engine: Engine, id: string, log: BuildLog, signal: Abort
 }
 
 function failed(how: string, log: BuildLog): Problem {
-  return new Problem({
+  return new ReleaseFailed({
     code: 'build_failed',
     status: 422,
-    detail: `the build failed: ${how}; the app is as it was before`,
+    detail: `the build failed: ${how}`,
     data: { log: log.tail },
   })
 }
 
 function timedOut(timeout: number, log: BuildLog): Problem {
-  return new Problem({
+  return new ReleaseFailed({
     code: 'build_timeout',
     status: 422,
-    detail: `the build did not end within ${timeout / 1000} s (DORMICE_BUILD_TIMEOUT); the app is as it was before`,
+    detail: `the build did not end within ${timeout / 1000} s (DORMICE_BUILD_TIMEOUT)`,
     data: { log: log.tail },
   })
 }

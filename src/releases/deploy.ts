@@ -4,6 +4,7 @@ import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
 import { isAppName, releaseTag } from '../apps/naming.ts'
+import { ReleaseFailed } from '../apps/release-failed.ts'
 import { EngineUnavailable, type Image, type Labels } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
 import { Carrying, without } from '../snapshots/carrying.ts'
@@ -188,8 +189,9 @@ export class Deployer {
       // The first deploy failed: there is no app yet. Where the engine is away it stays without a release, for the next
       // deploy or the next start: a deletion that cannot end would refuse that deploy.
       const away = error instanceof EngineUnavailable
-      if (!away && store.app(app)?.release === null) await this.#apps.delete(app)
-      throw error
+      if (away || store.app(app)?.release !== null) throw error
+      await this.#apps.delete(app)
+      throw error instanceof ReleaseFailed ? error.withoutApp() : error
     }
   }
 
