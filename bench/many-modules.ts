@@ -19,11 +19,15 @@ export async function writeManyModules(folder: string): Promise<void> {
     await writeFile(join(at, 'index.js'), "module.exports = require('./lib/handlers.js')\n")
     await writeFile(join(at, 'lib', 'handlers.js'), handlers(n))
   }
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ scripts: { start: 'node server.js' } }))
+  const packages = Object.fromEntries(names.map(name => [name, `file:vendor/${name}`]))
+  await writeFile(
+    join(folder, 'package.json'),
+    JSON.stringify({ scripts: { start: 'node server.js' }, dependencies: packages }),
+  )
   await writeFile(
     join(folder, 'server.js'),
     `const { createServer } = require('node:http')
-const layers = [${names.map(name => `require('./vendor/${name}')`).join(', ')}]
+const layers = [${names.map(name => `require('${name}')`).join(', ')}]
 createServer((req, res) => {
   const found = layers.reduce((path, layer) => layer.handle0(path, req.headers), req.url)
   res.end(found)

@@ -176,6 +176,36 @@ test('node: TypeScript is compiled by the build, which runs none of it', async (
   assert.deepEqual(await app.written(), ['/app', '/app/ran'])
 })
 
+test('node: the packages of an app are compiled by the build, whatever they do as they are loaded', async () => {
+  const packages = {
+    quiet: 'exports.word = "moss"',
+    loud: 'console.log("hello from a package"); throw new Error("not without a terminal")',
+    last: 'process.exit(3)',
+  }
+  const app = await apps.start({
+    'package.json': JSON.stringify({
+      scripts: { start: 'node server.js' },
+      dependencies: Object.fromEntries(Object.keys(packages).map(name => [name, `file:./packages/${name}`])),
+    }),
+    'server.js': `
+      const { word } = require('./lib/word.js')
+      const cached = () => require('node:fs').readdirSync('/home/app/.compile-cache', { recursive: true }).length
+      require('node:http').createServer((_, res) => res.end(word + ' ' + (cached() > 1))).listen(process.env.PORT)`,
+    'lib/word.js': `
+      module.exports = require('quiet')
+      if (process.env.NEVER) require('loud'), require('last')`,
+    ...Object.fromEntries(
+      Object.entries(packages).flatMap(([name, text]) => [
+        [`packages/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
+        [`packages/${name}/index.js`, text],
+      ]),
+    ),
+  })
+  assert.equal(await text(app.url), 'moss true')
+  await app.container.stop({ t: 10 })
+  assert.deepEqual(await app.written(), [])
+})
+
 test('node: a module that cannot be loaded fails when it starts, not when it is compiled', async () => {
   await assert.rejects(apps.start({ 'index.ts': 'import "./absent.ts"' }), /before it listened.*absent\.ts/s)
 })

@@ -16,6 +16,9 @@ const EXTENSIONS = ['ts', 'mts', 'js', 'mjs', 'cjs']
 const MODULE = /\.(ts|mts|js|mjs|cjs)$/
 /** Where the runtime's own files are. */
 const HOME = '/opt/dormice'
+/** As in `compile-cache.mjs`. */
+const CACHE = '/home/app/.compile-cache'
+const COMPILE_SECONDS = 60
 const QUIET = '--no-audit --no-fund'
 
 /** Detects Node apps: a start script, a module named by `package.json`, or a module with a usual name. */
@@ -32,9 +35,10 @@ export const node: Detector = {
     const script = startScript(json)
     const module = script === undefined ? entryModule(files, json) : undefined
     const start = module === undefined ? script : ['node', `${HOME}/entry.mjs`, `./${module}`]
+    const first = module ?? startedModule(json)
     // Nothing to gain for plain JavaScript alone: it loads as fast as it is compiled.
-    const compiled = module !== undefined && (install !== undefined || /ts$/.test(module))
-    const build = [install, compiled ? `node ${HOME}/compile.mjs ./${module}` : undefined]
+    const compiled = first !== undefined && (install !== undefined || /ts$/.test(first))
+    const build = [install, compiled ? compileCommand(first) : undefined]
     if (start === undefined && manifest.runtime !== 'node') return undefined
     return {
       runtime: 'node',
@@ -43,6 +47,8 @@ export const node: Detector = {
       port: undefined,
       env: {
         NODE_ENV: 'production',
+        // The entry that serves a module knows of it by itself.
+        ...(compiled && module === undefined ? { NODE_COMPILE_CACHE: CACHE } : {}),
         PATH: '/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       },
     }
@@ -72,6 +78,20 @@ function startScript(json: PackageJson | undefined): Plan['start'] {
   const { start, prestart, poststart } = json?.scripts ?? {}
   if (typeof start !== 'string' || start.trim() === '') return undefined
   return prestart !== undefined || poststart !== undefined ? ['npm', 'start'] : commandLine(start)
+}
+
+/** The module that a start script has Node run, if it is as simple as that. */
+function startedModule(json: PackageJson | undefined): string | undefined {
+  const start = String(json?.scripts?.['start'] ?? '')
+  const [, path] = /^(?:[A-Za-z_]\w*=\S*\s+)*node\s+([\w@./-]+)(?:\s[^&|;<>]*)?$/.exec(start.trim()) ?? []
+  if (path === undefined || path.startsWith('-')) return undefined
+  const module = posix.normalize(path)
+  return MODULE.test(module) && !module.startsWith('..') && !module.startsWith('/') ? module : undefined
+}
+
+/** What takes too long or too much is not made faster; the app is as good without. */
+function compileCommand(module: string): string {
+  return `{ timeout -s KILL ${COMPILE_SECONDS} node ${HOME}/compile.mjs ./${module} || rm -rf ${CACHE}; }`
 }
 
 function entryModule(files: UploadFiles, json: PackageJson | undefined): string | undefined {

@@ -14,6 +14,8 @@ function upload(texts: Record<string, unknown>): UploadFiles {
 }
 
 const planOf = (texts: Record<string, unknown>) => detectPlan(upload(texts)).plan
+const compile = (path: string) =>
+  `{ timeout -s KILL 60 node /opt/dormice/compile.mjs ./${path} || rm -rf /home/app/.compile-cache; }`
 const entry = (path: string) => ['node', '/opt/dormice/entry.mjs', path]
 const script = (path: string) => ['python3', '/opt/dormice/entry.py', path]
 const refused = (texts: Record<string, unknown>, code: string, detail: RegExp) =>
@@ -81,10 +83,29 @@ test('a build script runs with the packages of development, which are removed af
 })
 
 test('TypeScript, and whatever has a build, is compiled ahead', () => {
-  assert.equal(planOf({ 'index.ts': '' }).build, 'node /opt/dormice/compile.mjs ./index.ts')
+  assert.equal(planOf({ 'index.ts': '' }).build, compile('index.ts'))
   assert.equal(planOf({ 'index.js': '' }).build, undefined)
   const json = { main: 'a.js', dependencies: { hono: '4' } }
-  assert.match(planOf({ 'package.json': json, 'a.js': '' }).build!, / && node \S+compile\.mjs \.\/a\.js$/)
+  assert.ok(planOf({ 'package.json': json, 'a.js': '' }).build!.endsWith(` && ${compile('a.js')}`))
+})
+
+test('what a start script has Node run is compiled ahead, where that can be told and there is a build', () => {
+  const planFor = (start: string, dependencies: object = { hono: '4' }) =>
+    planOf({ 'package.json': { scripts: { start }, dependencies } })
+  for (const start of ['node server.js', 'NODE_ENV=x node ./server.js --port 8080']) {
+    const { build, env } = planFor(start)
+    assert.ok(build!.endsWith(` && ${compile('server.js')}`), start)
+    assert.equal(env['NODE_COMPILE_CACHE'], '/home/app/.compile-cache')
+  }
+  for (const start of [
+    'node -r ./x.js server.js',
+    'node ../server.js',
+    'node a.js && node b.js',
+    'next start',
+  ])
+    assert.doesNotMatch(planFor(start).build!, /compile\.mjs/)
+  assert.equal(planFor('node server.js', {}).build, undefined)
+  assert.equal(planFor('node server.js', {}).env['NODE_COMPILE_CACHE'], undefined)
 })
 
 test('python apps are found by their usual names, before a helper’s', () => {
