@@ -371,6 +371,21 @@ def app(environ, start_response):
   assert.deepEqual(await app.written(), [])
 })
 
+test('python: modules beside the app are compiled by the build, and nothing at run time', async () => {
+  const app = await apps.start({
+    'words.py': 'WORD = "moss"\n',
+    'broken.py': 'def (',
+    'app.py': `
+import os, words
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [words.WORD.encode(), str(sorted(os.listdir("/app/__pycache__"))).encode()]
+`,
+  })
+  assert.equal(await text(app.url), "moss['app.cpython-311.pyc', 'words.cpython-311.pyc']")
+  assert.deepEqual(await app.written(), [])
+})
+
 test('python: a project without a build system gets its dependencies', async () => {
   const file = 'greeting-1.0-py3-none-any.whl'
   const app = await apps.start({

@@ -3,6 +3,9 @@ import type { Detector, UploadFiles } from '../../src/releases/runtime.ts'
 const ENTRIES = ['app.py', 'main.py', 'server.py', 'wsgi.py', 'asgi.py', 'app/main.py']
 const PIP = '.venv/bin/python -m pip install --no-warn-script-location'
 
+/** A file with an error in it may be a template; what the app imports fails when it starts. */
+const COMPILE = "{ python3 -m compileall -q -x '/[.]venv/' /app || true; }"
+
 /** Detects Python apps: a file that defines a WSGI or ASGI `app`, or a script that listens. */
 export const python: Detector = {
   runtime: 'python',
@@ -54,13 +57,10 @@ function isIn(path: string, name: string): boolean {
  */
 function buildCommand(files: UploadFiles): string | undefined {
   const install = installCommand(files)
-  if (install === undefined) return undefined
-  return [
-    'python3 -m venv --system-site-packages --without-pip .venv',
-    install,
-    // A file with an error in it may be a template; what the app imports fails when it starts.
-    "{ python3 -m compileall -q -x '/[.]venv/' /app || true; }",
-  ].join(' && ')
+  // A script alone is compiled whenever it runs, whatever there is beside it.
+  if (install === undefined)
+    return [...files.paths].filter(path => path.endsWith('.py')).length > 1 ? COMPILE : undefined
+  return ['python3 -m venv --system-site-packages --without-pip .venv', install, COMPILE].join(' && ')
 }
 
 function installCommand(files: UploadFiles): string | undefined {

@@ -108,6 +108,11 @@ test('what a start script has Node run is compiled ahead, where that can be told
   assert.equal(planFor('node server.js', {}).env['NODE_COMPILE_CACHE'], undefined)
 })
 
+test('Python’s modules are compiled ahead, a script alone is not', () => {
+  assert.equal(planOf({ 'main.py': '' }).build, undefined)
+  assert.match(planOf({ 'main.py': '', 'db.py': '' }).build!, /^\{ python3 -m compileall /)
+})
+
 test('python apps are found by their usual names, before a helper’s', () => {
   assert.deepEqual(planOf({ 'app.py': '', 'db.py': '' }).start, script('./app.py'))
   assert.deepEqual(planOf({ 'requirements.txt': '', 'app/main.py': '' }).start, script('./app/main.py'))
