@@ -15,8 +15,11 @@ export type PoolOptions<T> = PoolSize & {
   calm: number
 }
 
-/** How long making new ones stands back behind what {@link Pool.during} runs, ms; then it goes on beside it. */
-const patience = 1_000
+/**
+ * How long making new ones stands back behind what {@link Pool.during} runs, ms; then it goes on beside it. Long: where
+ * many start one after the other, each that is made meanwhile takes from them what it would save one of them.
+ */
+const patience = 10_000
 /** How long nothing is made after one could not be made, ms. */
 const pause = 5_000
 
