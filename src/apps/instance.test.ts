@@ -7,6 +7,7 @@ import type { AppSettings } from '../releases/manifest.ts'
 import { Stage } from './fake-stage.ts'
 import { makeRelease, releaseAlone } from './fake-world.ts'
 import { overhead } from './footprint.ts'
+import type { Lease } from './lease.ts'
 import { InstanceGone } from './lease.ts'
 
 test('a container that a snapshot superseded is never run again, though its removal failed', async t => {
@@ -459,4 +460,26 @@ test('a frozen app goes on with its limits, and is charged for them', async t =>
   await app.wake()
   assert.deepEqual([app.state, app.resources.pending], ['awake', ['memory']])
   assert.equal(stage.host.keeper.used, used)
+})
+
+test('who waits for a wake is answered by it, though the app is told to sleep meanwhile', async t => {
+  const stage = new Stage(t, ['a'])
+  const app = stage.app('a')
+  await app.wake()
+  for (const kind of ['frozen', 'cold'] as const) {
+    if (kind === 'frozen') await app.freeze('manual')
+    const began = stage.steps.length
+    let acquired: Promise<Lease>[] = []
+    const go = await stage.hold(kind === 'frozen' ? /^thaw/ : /^probe/, () => {
+      acquired = [app.acquire(new AbortController().signal), app.acquire(new AbortController().signal)]
+    })
+    const asleep = app.sleep('manual')
+    go()
+    const leases = await Promise.all(acquired)
+    assert.ok(leases.every(({ awoke }) => awoke === kind))
+    assert.ok(!stage.steps.slice(began).some(step => step.startsWith('stop')))
+    for (const lease of leases) lease.release()
+    await asleep
+    assert.equal(app.state, 'asleep')
+  }
 })

@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { EngineUnavailable } from '../engine/engine.ts'
 import { messageOf } from '../problem.ts'
@@ -201,6 +202,8 @@ export class Instance implements Leasable, Keepable {
       // A request came in between the keeper's choice and now.
       if (this.#standing.live && (reason === 'idle' || reason === 'memory') && this.#isWanted)
         throw problems.sleepCancelled(this.name)
+      // Those for whom it has just woken are let go first, and drained like all others: they need not wait for two wakes.
+      if (this.#waiting.count > 0) await immediate()
       return this.#settling.fallAsleep(reason, { cancellable: reason !== 'shutdown' })
     })
   }
