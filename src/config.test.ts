@@ -45,6 +45,7 @@ test('a wrong value is refused by one line that names the variable, the value an
     DORMICE_TRUST: '10.0.0.0/99',
     DORMICE_DNS: '9.9.9.9,dns.example.com',
     DORMICE_ACCESS_LOG: 'stderr',
+    DORMICE_EVICTION: 'fifo',
   }
   for (const [name, value] of Object.entries(wrong)) {
     assert.throws(

@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns'
 import { existsSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { dirname, isAbsolute, resolve } from 'node:path'
+import type { Eviction } from './apps/eviction.ts'
 import { type Network, parseNetwork } from './networks.ts'
 import { parseDuration, parseSize } from './releases/values.ts'
 
@@ -23,6 +24,8 @@ export type Config = {
   accessLog: string
   /** Budget for all instances together, bytes. */
   memory: number
+  /** How it is decided who yields when that does not suffice. */
+  eviction: Eviction
   /** How many sandboxes lie ready at most, so that starts need not make one; 0: none. */
   sandboxes: number
   /** An app is asleep when no lease was out for this long, ms. */
@@ -134,6 +137,7 @@ export function readConfig(env: Environment, defaults: { data: string }): Config
       '"file" (in the data folder), "off", "stdout", or the path of a file, e.g. "/var/log/dormice/access.jsonl"',
     ),
     memory,
+    eviction: read(env, 'DORMICE_EVICTION', 'weighed', parseEviction, '"weighed" or "lru"'),
     sandboxes: read(
       env,
       'DORMICE_SANDBOXES',
@@ -297,6 +301,10 @@ function parseDepth(text: string): number | undefined {
 /** ms; 0 for "off". */
 function parseFreezeAfter(text: string): number | undefined {
   return text === 'off' ? 0 : positive(parseDuration)(text)
+}
+
+function parseEviction(text: string): Eviction | undefined {
+  return text === 'weighed' || text === 'lru' ? text : undefined
 }
 
 function parseSandboxes(text: string): number | undefined {

@@ -11,6 +11,7 @@ import { AppLogs } from './apps/app-logs.ts'
 import { Apps } from './apps/apps.ts'
 import type { Context } from './apps/context.ts'
 import { Deaths } from './apps/deaths.ts'
+import { policies } from './apps/eviction.ts'
 import { Keeper } from './apps/keeper.ts'
 import { MemoryWatch } from './apps/memory-watch.ts'
 import { ready } from './apps/ready.ts'
@@ -147,7 +148,11 @@ async function buildHost({
     engine,
     log,
     logs: new AppLogs(join(config.data, 'logs'), engine),
-    keeper: new Keeper({ budget: config.memory, now: () => performance.now() }),
+    keeper: new Keeper({
+      budget: config.memory,
+      now: () => performance.now(),
+      policy: policies[config.eviction],
+    }),
     now: Date.now,
     ready,
     lull: signal => sleep(lull, undefined, { signal, ref: false }),

@@ -122,6 +122,10 @@ export class Instance implements Leasable, Keepable {
     return !this.frozen && this.#settings.now.idle !== 'requests'
   }
 
+  get wakeCost(): number | undefined {
+    return this.#waking.pace.expected
+  }
+
   async works(): Promise<boolean | undefined> {
     const { container } = this
     return container === undefined ? undefined : this.#background.works(container, this.#settings.now)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { Problem } from '../problem.ts'
+import { type Policy, policies } from './eviction.ts'
 import { type Keepable, Keeper } from './keeper.ts'
 
 /** An instance that goes to sleep when the test says so. */
@@ -13,6 +14,7 @@ class Fake implements Keepable {
   lastUsed = 0
   sleepAfter = 1_000
   watched = false
+  wakeCost: number | undefined
   /** What the next looks at it find; undefined: too early to say. */
   works: () => Promise<boolean | undefined> = async () => false
   asleep = Promise.withResolvers<void>()
@@ -42,9 +44,9 @@ class Fake implements Keepable {
   }
 }
 
-function keeperOf(budget: number, names: string[]) {
+function keeperOf(budget: number, names: string[], policy: Policy = policies.lru) {
   const clock = { now: 0 }
-  const keeper = new Keeper({ budget, now: () => clock.now })
+  const keeper = new Keeper({ budget, now: () => clock.now, policy })
   const fakes = Object.fromEntries(names.map(name => [name, new Fake(keeper, name)])) as Record<string, Fake>
   return { clock, keeper, fakes }
 }
@@ -302,6 +304,32 @@ test('over the budget the least recently used is frozen, and sleeps only when th
   const reasons = [a, b, c].map(fake => fake.reasons)
   assert.deepEqual(reasons, [['freeze', 'memory'], ['freeze'], ['freeze']])
   assert.equal(keeper.used, 18)
+})
+
+test('who yields is weighed by what is known: memory, how long it was idle, and how long its start takes', async () => {
+  const seen: unknown[] = []
+  const { clock, keeper, fakes } = keeperOf(30, ['a', 'b', 'c', 'd'], idle => {
+    seen.push(idle.map(({ bytes, idleFor, wakeCost, frozen }) => ({ bytes, idleFor, wakeCost, frozen })))
+    const who = idle.at(-1)
+    return who && { who, move: 'sleep' }
+  })
+  const { a, b, c, d } = fakes as Record<'a' | 'b' | 'c' | 'd', Fake>
+  Object.assign(a, { wakeCost: 300, frozen: true })
+  b.idle = false
+  await keeper.admit(a, 5, 1_000)
+  await keeper.admit(b, 10, 1_000)
+  keeper.sweep()
+  clock.now = 700
+  await keeper.admit(c, 15, 1_000)
+  c.asleep.resolve()
+  await keeper.admit(d, 10, 1_000)
+  assert.deepEqual(seen, [
+    [
+      { bytes: 5, idleFor: 700, wakeCost: 300, frozen: true },
+      { bytes: 15, idleFor: 0, wakeCost: undefined, frozen: false },
+    ],
+  ])
+  assert.deepEqual([a.reasons, b.reasons, c.reasons], [[], [], ['memory']])
 })
 
 test('one that cannot be frozen sleeps instead', async () => {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
+import { type Candidate, type Policy, policies } from './eviction.ts'
 import { Looks, type Watchable } from './looks.ts'
 import { noMemory } from './problems.ts'
 
@@ -17,10 +18,19 @@ export interface Keepable extends Watchable {
   readonly lastUsed: number | undefined
   /** Whether work that it does in the background keeps it from being idle, so that it is looked at. */
   readonly watched: boolean
+  /** ms that its next start is expected to take; undefined: nobody has measured one. */
+  readonly wakeCost: number | undefined
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
   sleep(reason: 'idle' | 'memory'): Promise<unknown>
   /** Stops it where it is and gives its memory back; rejects when a request came in between or the engine failed. */
   freeze(reason: FreezeReason): Promise<unknown>
+}
+
+type KeeperOptions = {
+  budget: number
+  now: () => number
+  policy?: Policy
+  timeout?: (ms: number) => AbortSignal
 }
 
 /** How long frozen instances may go on before who waits in the line, ms. */
@@ -30,15 +40,17 @@ const patience = 2_000
 const leavingAtOnce = 4
 
 /**
- * Decides who is frozen and who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget the
- * least recently used idle instance is frozen first; where all are, the least recently used of them sleeps. Never a
- * busy one. If none can yield, the wake waits its turn. One that works in the background goes last, but it goes: it
- * could keep a visitor waiting for ever, and its own next visitor wakes it.
+ * Decides who is frozen and who sleeps: by idleness, and by memory when an instance wants to wake. Over the budget an
+ * idle instance is frozen first; where all are, one of them sleeps; see `eviction.ts` for which. Never a busy one. If
+ * none can yield, the wake waits its turn. One that works in the background goes last, but it goes: it could keep a
+ * visitor waiting for ever, and its own next visitor wakes it.
  */
 export class Keeper {
   /** Bytes for all instances together. */
   readonly budget: number
   readonly #now: () => number
+  readonly #policy: Policy
+  readonly #timeout: (ms: number) => AbortSignal
   /**
    * Awake and frozen instances, least recently used last. The cache never evicts by itself, for it knows nothing of
    * leases: only its order is used.
@@ -57,10 +69,16 @@ export class Keeper {
   #waitsSince: number | undefined
   #change: PromiseWithResolvers<void> | undefined
 
-  /** @param options.now ms of a clock that only grows */
-  constructor(options: { budget: number; now: () => number }) {
-    this.budget = options.budget
-    this.#now = options.now
+  /**
+   * @param options.now ms of a clock that only grows
+   * @param options.policy which idle instance yields
+   * @param options.timeout a signal that aborts after so many ms of that clock
+   */
+  constructor({ budget, now, policy = policies.weighed, timeout = AbortSignal.timeout }: KeeperOptions) {
+    this.budget = budget
+    this.#now = now
+    this.#policy = policy
+    this.#timeout = timeout
   }
 
   /** Bytes charged for all awake and frozen instances. */
@@ -76,7 +94,7 @@ export class Keeper {
    * @throws {Problem} 503 `no_memory` when nothing could yield in time
    */
   admit(instance: Keepable, bytes: number, timeout: number): Promise<void> {
-    const signal = AbortSignal.timeout(timeout)
+    const signal = this.#timeout(timeout)
     return this.#line(async () => {
       this.#waitsSince = this.#now()
       try {
@@ -97,7 +115,7 @@ export class Keeper {
    * to go then, and come again like all others.
    */
   async readmit(instance: Keepable, bytes: number, timeout: number): Promise<boolean> {
-    const signal = AbortSignal.timeout(timeout)
+    const signal = this.#timeout(timeout)
     while (this.#isShortOf(bytes, instance)) {
       if (this.#waitsSince !== undefined && this.#now() - this.#waitsSince > patience) return false
       const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
@@ -191,14 +209,28 @@ export class Keeper {
   /** Has one instance yield its memory; false when none can. */
   #makeOneYield(): boolean {
     const idle = this.#oldestFirst().filter(one => one.idle && !this.#leaving.has(one.name))
+    const now = this.#now()
     const still = idle.filter(one => !this.#looks.works(one.name))
-    const toFreeze = still.find(one => !one.frozen && one.freezeAfter !== undefined)
-    const victim = toFreeze ?? still[0] ?? idle[0]
-    if (victim === undefined) return false
-    const sleep = () => victim.sleep('memory')
+    const chosen = this.#policy(still.map(instance => this.#toCandidate(instance, now)))
+    const instance = chosen?.who.instance ?? idle[0]
+    if (instance === undefined) return false
+    const sleep = () => instance.sleep('memory')
     // One that cannot be frozen, as while somebody who does not count as a visitor is answered, can still sleep.
-    this.#dismiss(victim, victim === toFreeze ? () => victim.freeze('memory').catch(sleep) : sleep)
+    this.#dismiss(instance, chosen?.move === 'freeze' ? () => instance.freeze('memory').catch(sleep) : sleep)
     return true
+  }
+
+  #toCandidate(instance: Keepable, now: number): Candidate & { instance: Keepable } {
+    const { name, wakeCost, frozen, freezeAfter, lastUsed } = instance
+    const seen = this.#idle.get(name)
+    return {
+      instance,
+      bytes: this.#charges.get(name) ?? 0,
+      wakeCost,
+      idleFor: seen?.lastUsed === lastUsed ? now - (seen?.since ?? now) : 0,
+      frozen,
+      freezable: freezeAfter !== undefined,
+    }
   }
 
   /** ms for which every sweep saw it idle, and unused in between; -1 when this one does not. */
