@@ -83,7 +83,6 @@ describe('a sandbox', () => {
     const used = await sandboxOf(host)
     assert.ok(used !== undefined)
     await docker.getContainer(used).remove({ force: true })
-    await host.logged('asleep')
     assert.equal((await host.visit('box', '/note')).body, 'written before')
     assert.notEqual(await sandboxOf(host), used)
     await asleep(host)

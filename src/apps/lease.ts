@@ -26,9 +26,12 @@ export type WakePart = { name: 'queue' | 'create' | 'start' | 'ready' | 'thaw'; 
 export class InstanceGone extends Error {
   override name = 'InstanceGone'
   readonly code = 'EHOSTDOWN'
+  /** Its network is gone: connections that there are do not close by themselves, and no answer comes. */
+  readonly cutOff: boolean
 
-  constructor() {
-    super('the instance has ended')
+  constructor({ cutOff = false } = {}) {
+    super(cutOff ? 'the instance is out of reach' : 'the instance has ended')
+    this.cutOff = cutOff
   }
 }
 

@@ -109,9 +109,9 @@ export class Leases {
     return promise
   }
 
-  /** The instance has ended by itself: who waits for a connection to it need not go on. */
-  ended(): void {
-    this.#revoke.abort(new InstanceGone())
+  /** The instance has ended by itself: who waits for a connection to it, or for an answer of it, need not go on. */
+  ended(how: { cutOff: boolean }): void {
+    this.#revoke.abort(new InstanceGone(how))
   }
 
   /** Ends a drain that may be cancelled; true when there was one. */

@@ -79,7 +79,7 @@ export class Settling {
     if (state === 'running' || (state === 'paused' && standing.state === 'frozen')) return
     // Nobody is sent to it any more, and who waits for a connection to it is held for the next.
     standing.become('falling-asleep')
-    live.leases.ended()
+    live.leases.ended({ cutOff: state === 'cut-off' })
     const ranFor = performance.now() - live.since
     // Where a request met it before the event that will tell how it ended, its container does.
     const seen = how !== undefined || (state === 'exited' && context.deaths.heardSince(live.since))

@@ -59,6 +59,41 @@ for (const [name, request, answer] of KINDS) {
   })
 }
 
+/** An app that never answers; `asked` resolves once it has a request. */
+async function silentApp(t: Parameters<typeof stage>[0]) {
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const upstream = await rawApp(t, async wire => {
+    await wire.until('\r\n\r\n')
+    resolve()
+  })
+  return { upstream, asked }
+}
+
+test('a request that waits for an answer when the instance’s network goes is held, and answered by the next', async t => {
+  const { upstream, asked } = await silentApp(t)
+  const { port, app } = await stage(t, upstream)
+  const visitor = await dial(t, port)
+  visitor.write(get('/', 'Connection: close'))
+  await asked
+  app.end({ cutOff: true })
+  await app.until(({ waiting }) => waiting.size === 1)
+  app.wakeUp(await echoApp(t))
+  assert.match(await visitor.end(), /echo $/)
+})
+
+for (const [name, request] of KINDS.slice(1)) {
+  test(`${name} that waits for an answer when the instance’s network goes is a 502: it may have been done`, async t => {
+    const { upstream, asked } = await silentApp(t)
+    const { port, app } = await stage(t, upstream)
+    const visitor = await dial(t, port)
+    visitor.write(request)
+    await asked
+    app.end({ cutOff: true })
+    await visitor.until('HTTP/1.1 502')
+    await app.idle()
+  })
+}
+
 test('an answer that was on its way when the instance ended arrives', async t => {
   const upstream = await rawApp(t, async wire => {
     await wire.until('\r\n\r\n')

@@ -1,11 +1,12 @@
 import { connect, type Socket } from 'node:net'
-import { InstanceGone, type Upstream } from '../apps/lease.ts'
+import type { InstanceGone, Upstream } from '../apps/lease.ts'
 
 /** Makes the connections to instances. */
 export class Dialer {
   readonly #timeout: number
   /** Those that nobody has accepted yet. */
   readonly #begun = new Map<Socket, Upstream>()
+  readonly #accepted = new Map<Socket, Upstream>()
 
   /** @param timeout ms until an instance must have accepted a connection */
   constructor(timeout: number) {
@@ -27,9 +28,13 @@ export class Dialer {
     const late = () => socket.destroy(timedOut(this.#timeout))
     socket.setTimeout(this.#timeout, late)
     this.#begun.set(socket, upstream)
-    socket.once('close', () => this.#begun.delete(socket))
+    socket.once('close', () => {
+      this.#begun.delete(socket)
+      this.#accepted.delete(socket)
+    })
     socket.once('connect', () => {
       this.#begun.delete(socket)
+      this.#accepted.set(socket, upstream)
       socket.off('timeout', late)
       socket.setTimeout(0)
     })
@@ -37,13 +42,16 @@ export class Dialer {
   }
 
   /**
-   * Ends the connections to an instance that has ended which nobody has accepted yet, with the error
-   * {@link InstanceGone}. They would not only wait in vain: another app's instance may be given the address.
+   * Ends the connections to an instance that has ended which nobody has accepted yet. They would not only wait in
+   * vain: another app's instance may be given the address. Of one that is cut off it ends them all.
+   *
+   * @param gone the error that they end with
    */
-  giveUp({ host, port }: Upstream): void {
-    for (const [socket, to] of this.#begun) {
-      if (to.host === host && to.port === port) socket.destroy(new InstanceGone())
-    }
+  giveUp(upstream: Upstream, gone: InstanceGone): void {
+    const { host, port } = upstream
+    for (const [socket, to] of this.#begun) if (to.host === host && to.port === port) socket.destroy(gone)
+    // By now its address may be another one's, so that it does not tell them.
+    if (gone.cutOff) for (const [socket, to] of this.#accepted) if (to === upstream) socket.destroy(gone)
   }
 }
 

@@ -108,10 +108,10 @@ export class HandApp implements Leasable {
     this.#revoked = new AbortController()
   }
 
-  /** The instance has ended by itself. */
-  end(): void {
+  /** The instance has ended by itself, or its network has. */
+  end(how = { cutOff: false }): void {
     this.upstream = undefined
-    this.#revoked.abort(new InstanceGone())
+    this.#revoked.abort(new InstanceGone(how))
     this.#revoked = new AbortController()
   }
 

@@ -54,13 +54,14 @@ export class Roster {
 
   /**
    * Sees to it that whoever holds a lease like this one is revoked when its signal aborts. When that is because
-   * the instance has ended, only who has no connection to it is told: others are when theirs closes.
+   * the instance has ended, only who has no connection to it is told: others are when theirs closes. One whose network
+   * is gone closes none.
    */
   watch({ revoked: signal, upstream }: Lease): void {
     if (this.#signals.has(signal)) return
     this.#signals.add(signal)
     signal.addEventListener('abort', () => {
-      if (signal.reason instanceof InstanceGone) this.#dialer.giveUp(upstream)
+      if (signal.reason instanceof InstanceGone) this.#dialer.giveUp(upstream, signal.reason)
       else for (const member of this.list()) if (member.revoked === signal) member.revoke?.()
     })
   }
