@@ -10,6 +10,7 @@ import { openDatabase } from './open.ts'
 import type { App, Copy, Launch, Release, ReleaseFiles, Snapshot } from './records.ts'
 import { apps, copies, env, meta, tokens } from './schema.ts'
 import { envPlace, type Secrets } from './secrets.ts'
+import { keepingStatements } from './statements.ts'
 import { TimelineStore } from './timeline-store.ts'
 import { TrafficStore } from './traffic-store.ts'
 import { WakeStore } from './wake-store.ts'
@@ -39,7 +40,7 @@ export class Store extends TimelineStore implements Disposable {
    */
   constructor(file: string) {
     const { database, secrets } = openDatabase(file)
-    const db = drizzle(database)
+    const db = drizzle(keepingStatements(database))
     super(db)
     this.#database = database
     this.#db = db
@@ -85,7 +86,7 @@ export class Store extends TimelineStore implements Disposable {
   }
 
   app(name: string): App | undefined {
-    const row = this.#db.select().from(apps).where(eq(apps.name, name)).get()
+    const row = this.appRow(name)
     return row && toApp(row)
   }
 

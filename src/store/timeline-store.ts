@@ -1,7 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import type { Change } from '../engine/engine.ts'
-import { and, asc, eq, getTableColumns, gt, inArray, max, ne, sql } from './drizzle.ts'
+import { and, asc, eq, gt, inArray, max, ne, sql } from './drizzle.ts'
+import { lookups } from './lookups.ts'
 import type { App, ChangeCounts, Release, ReleaseFiles, Snapshot, SnapshotReason } from './records.ts'
 import { apps, releases, snapshots } from './schema.ts'
 
@@ -17,25 +18,26 @@ export type SnapshotKey = Pick<Snapshot, 'app' | 'number' | 'createdAt'>
  */
 export class TimelineStore {
   readonly #db: BetterSQLite3Database
+  readonly #lookups: ReturnType<typeof lookups>
 
   /** @param db open and migrated; it stays the caller's to close */
   constructor(db: BetterSQLite3Database) {
     this.#db = db
+    this.#lookups = lookups(db)
+  }
+
+  /** The app's row. */
+  protected appRow(app: string): typeof apps.$inferSelect | undefined {
+    return this.#lookups.app.get({ app })
   }
 
   /** Newest last. */
   releases(app: string): Release[] {
-    return this.#db
-      .select(releaseColumns)
-      .from(releases)
-      .where(eq(releases.app, app))
-      .orderBy(asc(releases.number))
-      .all()
-      .map(toRelease)
+    return this.#lookups.releases.all({ app }).map(toRelease)
   }
 
   release(app: string, number: number): Release | undefined {
-    const row = this.#db.select(releaseColumns).from(releases).where(isRelease(app, number)).get()
+    const row = this.#lookups.release.get({ app, number })
     return row && toRelease(row)
   }
 
@@ -94,7 +96,7 @@ export class TimelineStore {
   /** Forgets releases, but not the current one or one that a snapshot is of; gives back what it forgot. */
   forgetReleases(app: string, numbers: readonly number[]): Release[] {
     return this.#db.transaction(() => {
-      const current = this.#current(app)?.release
+      const current = this.appRow(app)?.release
       const used = new Set(this.snapshots(app).map(snapshot => snapshot.release))
       const gone = this.releases(app).filter(
         ({ number }) => numbers.includes(number) && number !== current && !used.has(number),
@@ -110,13 +112,7 @@ export class TimelineStore {
 
   /** Newest last. */
   snapshots(app: string): Snapshot[] {
-    return this.#db
-      .select(snapshotColumns)
-      .from(snapshots)
-      .where(eq(snapshots.app, app))
-      .orderBy(asc(snapshots.number))
-      .all()
-      .map(toSnapshot)
+    return this.#lookups.snapshots.all({ app }).map(toSnapshot)
   }
 
   /** References of all images that any app's releases and snapshots name. */
@@ -151,14 +147,13 @@ export class TimelineStore {
   }
 
   snapshot(app: string, number: number): Snapshot | undefined {
-    const row = this.#db.select(snapshotColumns).from(snapshots).where(isSnapshot(app, number)).get()
+    const row = this.#lookups.snapshot.get({ app, number })
     return row && toSnapshot(row)
   }
 
   /** No number is given twice, also not that of a forgotten snapshot: its image may still be going. */
   nextSnapshot(app: string): number {
-    const row = this.#db.select({ last: apps.lastSnapshot }).from(apps).where(eq(apps.name, app)).get()
-    return (row?.last ?? 0) + 1
+    return (this.appRow(app)?.lastSnapshot ?? 0) + 1
   }
 
   /**
@@ -237,14 +232,6 @@ export class TimelineStore {
       .run()
   }
 
-  #current(app: string): Pick<App, 'release' | 'snapshot'> | undefined {
-    return this.#db
-      .select({ release: apps.release, snapshot: apps.snapshot })
-      .from(apps)
-      .where(eq(apps.name, app))
-      .get()
-  }
-
   /** The snapshot's disk is another image from now on: same files, fewer layers. False when it is gone. */
   replaceImage(key: SnapshotKey, image: Pick<Snapshot, 'image' | 'size' | 'layers' | 'bytes'>): boolean {
     return this.#db.update(snapshots).set(image).where(isThis(key)).run().changes > 0
@@ -274,7 +261,7 @@ export class TimelineStore {
    * one differs from it in nothing, what it changed is what that one changed now.
    */
   forgetSnapshot(key: SnapshotKey): boolean {
-    if (this.#current(key.app)?.snapshot === key.number) return false
+    if (this.appRow(key.app)?.snapshot === key.number) return false
     const changes = { changed: snapshots.changed, paths: snapshots.paths }
     return this.#db.transaction(() => {
       const unpinned = and(isThis(key), ne(snapshots.pinned, true))
@@ -303,14 +290,9 @@ const isNothing = ({ added, changed, deleted }: ChangeCounts) => added + changed
 const isThis = ({ app, number, createdAt }: SnapshotKey) =>
   and(isSnapshot(app, number), eq(snapshots.createdAt, createdAt))
 
-/* Lists, which may be long, are read when they are asked for. */
-const { files: _files, ...releaseColumns } = getTableColumns(releases)
-
 function toRelease(row: Omit<typeof releases.$inferSelect, 'files'>): Release {
   return { ...row, spec: JSON.parse(row.spec) }
 }
-
-const { paths: _paths, ...snapshotColumns } = getTableColumns(snapshots)
 
 function toSnapshot(row: Omit<typeof snapshots.$inferSelect, 'paths'>): Snapshot {
   return {
