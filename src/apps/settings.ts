@@ -6,6 +6,8 @@ import type { ReleaseSpec } from '../store/records.ts'
 import { type Rules, rulesOf } from './rules.ts'
 
 const MiB = 1024 * 1024
+/** Asked once: the system takes longer to tell than all the rest takes. */
+const cores = availableParallelism()
 
 /** An app's settings with every default filled in. Sizes in bytes, times in ms. */
 export type EffectiveSettings = {
@@ -48,7 +50,7 @@ export function effectiveSettings(
   return {
     memory: chosen.memory ?? 256 * MiB,
     // The engine refuses more cores than the machine has.
-    cpu: Math.min(chosen.cpu ?? 1, availableParallelism()),
+    cpu: Math.min(chosen.cpu ?? 1, cores),
     pids: chosen.pids ?? 256,
     sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
     freezeAfter: chosen.freeze === 'off' ? undefined : (chosen.freezeAfter ?? config.freezeAfter),

@@ -100,11 +100,13 @@ function isSameImage(one: Snapshot | undefined, other: Snapshot): boolean {
 async function isDue(context: Context, now: Current): Promise<boolean> {
   const depth = depthOf(now)
   if (depth >= context.config.compactDepth) return true
+  // One layer holds nothing that is gone.
+  if (depth < 2) return false
   const held = now.snapshot.size - now.release.size
   const { used, budget } = appDisk(context, now.app.name)
   const isFull = used > budget
-  // One layer holds nothing that is gone, and what is little is no reason but where there is no room.
-  if (depth < 2 || (held <= smallWaste && !isFull)) return false
+  // What is little is no reason but where there is no room.
+  if (held <= smallWaste && !isFull) return false
   const stack = await stackOf(context, now)
   if (!stack) return false
   const { release, state } = stack

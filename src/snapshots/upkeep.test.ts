@@ -168,3 +168,22 @@ test('a shutdown waits for upkeep that takes long no longer than it is told to',
   await upkeep[Symbol.asyncDispose]()
   go()
 })
+
+test('a start with many apps looks at them with pauses for visitors, and once at what all of them take', async () => {
+  using stage = new TimelineStage()
+  const names = Array.from({ length: 6 }, (_, n) => `app-${n}`)
+  for (const name of names) sleepALot(stage, name)
+  let looks = 0
+  Object.defineProperty(stage.store, 'snapshotBytes', {
+    get() {
+      looks++
+      return 0
+    },
+  })
+  const tidied = () => names.filter(name => stage.store.snapshots(name).length === rules.last).length
+  await using _ = await begin(stage)
+  assert.ok(tidied() < names.length / 2, `${tidied()} at once`)
+  await until(() => looks > 0)
+  assert.equal(tidied(), names.length)
+  assert.equal(looks, 1)
+})

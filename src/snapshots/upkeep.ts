@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Apps } from '../apps/apps.ts'
 import type { Context } from '../apps/context.ts'
@@ -22,6 +22,8 @@ export class Upkeep implements AsyncDisposable {
   /** Apps whose images are to be copied, and from when on, by the clock of `performance.now()`, which cannot jump. */
   readonly #toCopy = new Map<string, number>()
   readonly #tidying = new Set<string>()
+  /** What is done for all apps together and waits in the line, by the name of its failure. */
+  readonly #forAll = new Set<string>()
   readonly #onChange = (app: string) => this.#changed(app)
   readonly #ending = new AbortController()
   #looks = false
@@ -49,7 +51,10 @@ export class Upkeep implements AsyncDisposable {
     for (const [app, from] of this.#toCopy) {
       if (from > now) continue
       this.#toCopy.delete(app)
-      this.#queue(app, 'copy_failed', () => this.#copy(app))
+      this.#queue(app, 'copy_failed', async () => {
+        await copyImages(this.#context, app)
+        this.#queueForAll('layers_not_removed', () => forgetLayers(this.#context))
+      })
     }
   }
 
@@ -102,9 +107,7 @@ export class Upkeep implements AsyncDisposable {
     // An app of the same name that comes after it begins anew.
     this.#tidying.delete(app)
     this.#toCopy.delete(app)
-    void this.#line(() => forgetLayers(this.#context)).catch(error =>
-      this.#context.log.warn('layers_not_removed', { app, error: messageOf(error) }),
-    )
+    this.#queueForAll('layers_not_removed', () => forgetLayers(this.#context))
   }
 
   #queue(app: string, failure: string, work: () => Promise<void>): void {
@@ -113,7 +116,20 @@ export class Upkeep implements AsyncDisposable {
     void this.#line(async () => {
       if (signal.aborted || this.#context.store.app(app)?.deletedAt !== null) return
       await work()
+      // It may have waited for nothing, as for most apps at a start: visitors are served before the next one.
+      await immediate()
     }).catch(error => this.#context.log.warn(failure, { app, error: messageOf(error) }))
+  }
+
+  /** Once, behind all that waits now, however many ask for it meanwhile. */
+  #queueForAll(failure: string, work: () => Promise<void>): void {
+    const { signal } = this.#ending
+    if (signal.aborted || this.#forAll.has(failure)) return
+    this.#forAll.add(failure)
+    void this.#line(async () => {
+      this.#forAll.delete(failure)
+      if (!signal.aborted) await work()
+    }).catch(error => this.#context.log.warn(failure, { error: messageOf(error) }))
   }
 
   async #tidy(app: string): Promise<void> {
@@ -129,8 +145,8 @@ export class Upkeep implements AsyncDisposable {
       const releases = new Map(store.releases(app).map(one => [one.number, one.size]))
       await this.#forget(overBudget(store.snapshots(app), releases, current(), budget))
     }
-    await this.#shrinkAll()
     await this.#forgetReleases(app)
+    this.#queueForAll('disk_not_freed', () => this.#shrinkAll())
   }
 
   /** The oldest snapshots of all apps go until what is left fits the host's budget, or none is left that may go. */
@@ -181,10 +197,5 @@ export class Upkeep implements AsyncDisposable {
         log.info('release_forgotten', { app, release: number })
       }
     }
-  }
-
-  async #copy(app: string): Promise<void> {
-    await copyImages(this.#context, app)
-    await forgetLayers(this.#context)
   }
 }
