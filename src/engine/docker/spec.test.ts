@@ -113,6 +113,11 @@ test('a build has its cache as a volume, which no commit keeps, and nothing of t
   })
 })
 
+test('a build gets little of the processor while visitors want it', () => {
+  const build = containerOptions({ ...spec, labels: { ...spec.labels, role: 'build' } }, 'dormice')
+  assert.equal(build.HostConfig?.CpuShares, 128)
+})
+
 test('an instance in a sandbox differs in its network alone', () => {
   const { Labels, HostConfig, ...rest } = golden
   assert.deepEqual(containerOptions(spec, { id: 'abc', address: '172.18.0.9' }), {

@@ -12,6 +12,9 @@ const runtimeUser = '1000:1000'
 /** A network namespace that is held ready: the container that holds it, and its address on the instances' network. */
 export type Sandbox = { id: string; address: string }
 
+/** Of the processor's time while others want it too; who has no number has 1024. */
+const buildShares = 128
+
 const addressLabel = 'dormice.address'
 
 /**
@@ -52,6 +55,8 @@ export function containerOptions(
       // Equal to Memory: no swap beyond it, so that one app cannot push the others out.
       MemorySwap: spec.limits.memory,
       NanoCpus: Math.round(spec.limits.cpu * 1e9),
+      // A build gets all that nobody else wants: visitors come first.
+      ...(spec.labels.role === 'build' ? { CpuShares: buildShares } : {}),
       PidsLimit: spec.limits.pids,
       Ulimits: [
         { Name: 'nofile', Soft: 16_384, Hard: 16_384 },
