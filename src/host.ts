@@ -132,6 +132,7 @@ async function buildHost({
         min: Math.min(sandboxesAtLeast, config.sandboxes),
         max: config.sandboxes,
         failed: (what, error) => log.warn(what, { error }),
+        missed: count => log.info('started_without_sandbox', { count }),
       },
     }),
   )

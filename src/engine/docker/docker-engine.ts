@@ -37,7 +37,7 @@ export type DockerEngineOptions = {
   sandboxes?: SandboxesOptions
 }
 
-const noSandboxes: SandboxesOptions = { min: 0, max: 0, failed: () => undefined }
+const noSandboxes: SandboxesOptions = { min: 0, max: 0, failed: () => undefined, missed: () => undefined }
 
 /**
  * Docker, from API 1.41 (20.10) on, through its socket. `host` is the id that labels what this host owns. Dispose of it

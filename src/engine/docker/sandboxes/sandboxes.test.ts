@@ -72,13 +72,15 @@ class FakeDocker {
 function begin(t: TestContext, { max = 1 } = {}) {
   const docker = new FakeDocker()
   const failures: string[] = []
+  const missed: number[] = []
   const sandboxes = new Sandboxes(docker as unknown as Docker, 'host', seccomp, {
     min: 1,
     max,
     failed: what => void failures.push(what),
+    missed: count => void missed.push(count),
   })
   t.after(() => sandboxes[Symbol.asyncDispose]())
-  return { docker, failures, sandboxes, ids: () => [...docker.containers.keys()] }
+  return { docker, failures, missed, sandboxes, ids: () => [...docker.containers.keys()] }
 }
 
 /** Resolves once the condition holds. */
@@ -104,6 +106,17 @@ test('a sandbox that was made by a call that was given up is removed later', asy
   assert.deepEqual([failures, ids()], [['sandbox_not_made'], ['c1']])
   t.mock.timers.tick(60_000)
   await until(() => ids().length === 0)
+})
+
+test('how many were started without one is told, once', async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const { missed, sandboxes } = begin(t)
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  for (const id of ['a', 'b', 'c']) await sandboxes.into(async () => ({ id }))
+  t.mock.timers.tick(10_000)
+  t.mock.timers.tick(10_000)
+  assert.deepEqual(missed, [2])
 })
 
 test('one that is just being made is not taken for such a one', async t => {
@@ -143,6 +156,7 @@ test('one that an earlier run of the host left with an instance in it stays, and
     min: 2,
     max: 2,
     failed: assert.fail,
+    missed: () => assert.fail(),
   })
   await earlier.begin()
   await until(() => earlier.counts.ready === 2)

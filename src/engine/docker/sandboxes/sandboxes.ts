@@ -18,6 +18,8 @@ const checkInterval = 60_000
 export type SandboxesOptions = PoolSize & {
   /** Something that is tried again went wrong. */
   failed: (what: string, error: string) => void
+  /** So many containers were started without one of late, for none was ready. */
+  missed: (count: number) => void
 }
 
 /**
@@ -36,6 +38,8 @@ export class Sandboxes implements AsyncDisposable {
   readonly #made = new Set<string>()
   /** Names of those that are being made, whose ids nobody knows before the engine answers. */
   readonly #making = new Set<string>()
+  /** Misses that were told. */
+  #told = 0
   #image: string | undefined
   #timers: NodeJS.Timeout[] = []
 
@@ -63,7 +67,7 @@ export class Sandboxes implements AsyncDisposable {
     if (this.#timers.length > 0) return
     if (this.#options.max === 0) return this.#clear().catch(error => this.#notCleared(error))
     this.#timers = [
-      setInterval(() => this.#pool.tend(), tendInterval).unref(),
+      setInterval(() => this.#tend(), tendInterval).unref(),
       setInterval(() => void this.check(), checkInterval).unref(),
     ]
     try {
@@ -140,6 +144,13 @@ export class Sandboxes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timers.forEach(clearInterval)
     await this.#pool[Symbol.asyncDispose]()
+  }
+
+  #tend(): void {
+    const { misses } = this.counts
+    if (misses > this.#told) this.#options.missed(misses - this.#told)
+    this.#told = misses
+    this.#pool.tend()
   }
 
   async #make(): Promise<Sandbox> {
