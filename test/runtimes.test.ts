@@ -161,14 +161,18 @@ test('node: a function in JavaScript is served, ESM and CommonJS', async () => {
 
 test('node: TypeScript is compiled by the build, which runs none of it', async () => {
   const app = await apps.start({
+    'package.json': JSON.stringify({ type: 'module', imports: { '#lib/*': './lib/*' } }),
     'index.ts': `
-      import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+      import { readdirSync } from 'node:fs'
       import { word } from './lib/word.ts'
-      const ran: boolean = existsSync('/app/ran')
-      writeFileSync('/app/ran', '')
+      import { ran } from '#lib/ran.ts'
       const cached = () => readdirSync('/home/app/.compile-cache', { recursive: true }).length > 2
       export default { fetch: () => Response.json([word, ran, cached()]) }`,
     'lib/word.ts': 'export const word: string = "moss"',
+    'lib/ran.ts': `
+      import { existsSync, writeFileSync } from 'node:fs'
+      export const ran: boolean = existsSync('/app/ran')
+      writeFileSync('/app/ran', '')`,
   })
   assert.deepEqual(JSON.parse(await text(app.url)), ['moss', false, true])
   await app.container.stop({ t: 10 })
@@ -189,11 +193,14 @@ test('node: the packages of an app are compiled by the build, whatever they do a
     }),
     'server.js': `
       const { word } = require('./lib/word.js')
-      const cached = () => require('node:fs').readdirSync('/home/app/.compile-cache', { recursive: true }).length
-      require('node:http').createServer((_, res) => res.end(word + ' ' + (cached() > 1))).listen(process.env.PORT)`,
+      const { existsSync, readdirSync } = require('node:fs')
+      const cached = () => readdirSync('/home/app/.compile-cache', { recursive: true }).length > 1
+      const ran = existsSync('/app/ran')
+      require('node:http').createServer((_, res) => res.end([word, cached(), ran].join())).listen(process.env.PORT)`,
+    'index.js': 'require("node:fs").writeFileSync("/app/ran", "")',
     'lib/word.js': `
       module.exports = require('quiet')
-      if (process.env.NEVER) require('loud'), require('last')`,
+      if (process.env.NEVER) require('..'), require('loud'), require('last')`,
     ...Object.fromEntries(
       Object.entries(packages).flatMap(([name, text]) => [
         [`packages/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
@@ -201,7 +208,7 @@ test('node: the packages of an app are compiled by the build, whatever they do a
       ]),
     ),
   })
-  assert.equal(await text(app.url), 'moss true')
+  assert.equal(await text(app.url), 'moss,true,false')
   await app.container.stop({ t: 10 })
   assert.deepEqual(await app.written(), [])
 })

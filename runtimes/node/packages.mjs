@@ -17,10 +17,16 @@ export function loadPackages(file, seen = new Set()) {
   const require = createRequire(file)
   for (const [, , name] of textOf(file).matchAll(NAMED)) {
     try {
-      if (/^\.{0,2}\//.test(name)) loadPackages(require.resolve(name), seen)
+      if (isOwn(name, require)) loadPackages(require.resolve(name), seen)
       else if (!isBuiltin(name)) require(name)
     } catch {}
   }
+}
+
+/** Whether a file of the app itself is meant: by its path, or by a name that the app's `package.json` gives it, `#…`. */
+function isOwn(name, require) {
+  if (name.startsWith('#')) return !require.resolve(name).includes('/node_modules/')
+  return /^\.{0,2}\/|^\.\.?$/.test(name)
 }
 
 function textOf(file) {
