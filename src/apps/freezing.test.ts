@@ -216,3 +216,26 @@ test('where memory is short it is given back at once', async t => {
   await stage.app('a').freeze('memory')
   assert.ok(stage.steps.some(step => step.startsWith('reclaim')))
 })
+
+test('where memory becomes short right after a freeze it is given back at once', async t => {
+  const stage = new Stage(t, ['a', 'b', 'c'])
+  await stage.write('a', 'one')
+  const { keeper, context } = stage.host
+  const lull = Promise.withResolvers<void>()
+  const frozen = Promise.withResolvers<void>()
+  context.lull = signal => {
+    signal.addEventListener('abort', () => lull.reject(signal.reason))
+    frozen.resolve()
+    return lull.promise
+  }
+  keeper.sweep()
+  stage.clock += 31_000
+  keeper.sweep()
+  await frozen.promise
+  const other = await stage.app('b').acquire(visitor())
+  const asked = stage.app('c').acquire(visitor())
+  for (let turn = 0; turn < 200; turn++) await immediate()
+  assert.deepEqual([stage.app('a').state, stage.app('c').state], ['frozen', 'awake'])
+  ;(await asked).release()
+  other.release()
+})

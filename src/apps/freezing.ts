@@ -14,6 +14,7 @@ export class Freezing {
   readonly #waking: Waking
   #reclaiming: Promise<void> | undefined
   #thawed = new AbortController()
+  #hurried = new AbortController()
   /** The container that the engine would not freeze. */
   #refused: string | undefined
 
@@ -37,14 +38,17 @@ export class Freezing {
   /**
    * Freezes the awake app. Its memory is given back outside of its turn: a request that arrives meanwhile need not
    * wait for that. It is begun a moment later unless memory is short: who comes right after the freeze would find the
-   * kernel at work, which cannot be stopped there.
+   * kernel at work, which cannot be stopped there. Should memory become short within that moment, it is asked again.
    *
    * @throws {Problem} 409 `freeze_refused` when a request runs, or it is not awake
    */
   async freeze(reason: FreezeReason): Promise<void> {
     const { context, standing, engineSide } = this.#parts
     const { name, live } = standing
-    if (standing.state === 'frozen') return
+    if (standing.state === 'frozen') {
+      if (reason === 'memory') this.#hurried.abort()
+      return
+    }
     if (standing.state !== 'awake' || !live || live.leases.out > 0)
       throw problems.freezeRefused(name, standing.state)
     const began = performance.now()
@@ -149,7 +153,15 @@ export class Freezing {
 
   #beginToReclaim(container: string, reason: FreezeReason): void {
     this.#thawed = new AbortController()
+    this.#hurried = new AbortController()
     this.#reclaiming = this.#reclaim(container, reason, this.#thawed.signal)
+  }
+
+  async #lull(signal: AbortSignal): Promise<void> {
+    const hurried = this.#hurried.signal
+    await this.#parts.context.lull(AbortSignal.any([signal, hurried])).catch(error => {
+      if (signal.aborted || !hurried.aborted) throw error
+    })
   }
 
   async #reclaim(container: string, reason: FreezeReason, signal: AbortSignal): Promise<void> {
@@ -157,7 +169,7 @@ export class Freezing {
     const { engine, keeper, log } = context
     const { name } = standing
     try {
-      if (reason !== 'memory') await context.lull(signal)
+      if (reason !== 'memory') await this.#lull(signal)
       const left = await engine.reclaim(container, signal)
       const isStill = standing.state === 'frozen' && standing.live?.container === container
       if (left !== undefined && isStill) keeper.recharge(name, overhead + left)

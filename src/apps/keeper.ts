@@ -22,7 +22,10 @@ export interface Keepable extends Watchable {
   readonly wakeCost: number | undefined
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
   sleep(reason: 'idle' | 'memory'): Promise<unknown>
-  /** Stops it where it is and gives its memory back; rejects when a request came in between or the engine failed. */
+  /**
+   * Stops it where it is and gives its memory back, at once if that is for others' need of it, even of one that is frozen
+   * already; rejects when a request came in between or the engine failed.
+   */
   freeze(reason: FreezeReason): Promise<unknown>
 }
 
@@ -62,6 +65,8 @@ export class Keeper {
   /** Since when each was seen idle and unused, ms of `now`. */
   readonly #idle = new Map<string, { lastUsed: number | undefined; since: number }>()
   readonly #leaving = new Set<string>()
+  /** Those of them that are being frozen and take their time over it. */
+  readonly #unhurried = new Set<Keepable>()
   readonly #looks = new Looks()
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
@@ -100,6 +105,7 @@ export class Keeper {
       try {
         while (this.#isShortOf(bytes, instance)) {
           const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
+          if (comes) this.#hurry()
           if (comes || !this.#makeOneYield()) await this.#changeOr(signal)
         }
         this.charge(instance, bytes)
@@ -119,6 +125,7 @@ export class Keeper {
     while (this.#isShortOf(bytes, instance)) {
       if (this.#waitsSince !== undefined && this.#now() - this.#waitsSince > patience) return false
       const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
+      if (comes) this.#hurry()
       if (!(comes ? await this.#changeOr(signal).then(yes, no) : this.#makeOneYield())) return false
     }
     this.charge(instance, bytes)
@@ -203,7 +210,14 @@ export class Keeper {
 
   #dismissIdle(instance: Keepable, due: 'freeze' | 'sleep' | undefined): void {
     if (due === undefined || this.#leaving.has(instance.name) || this.#isBusy) return
+    if (due === 'freeze') this.#unhurried.add(instance)
     this.#dismiss(instance, () => (due === 'freeze' ? instance.freeze('idle') : instance.sleep('idle')))
+  }
+
+  /** Who was frozen for idleness is to give its memory back at once. */
+  #hurry(): void {
+    for (const instance of this.#unhurried) instance.freeze('memory').catch(() => undefined)
+    this.#unhurried.clear()
   }
 
   /** Has one instance yield its memory; false when none can. */
@@ -249,6 +263,7 @@ export class Keeper {
       .catch(() => undefined)
       .finally(() => {
         this.#leaving.delete(instance.name)
+        this.#unhurried.delete(instance)
         this.poke()
       })
   }
