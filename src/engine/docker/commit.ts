@@ -9,6 +9,7 @@ import { readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
 import { scrub } from './scrub.ts'
 import { holdsSecret, secretsOf, withoutSecrets } from './secrets.ts'
+import { isUntouched } from './untouched.ts'
 
 /**
  * Commits a container, checks the result and flushes the layers to disk: the engine syncs its own metadata, not the
@@ -23,6 +24,7 @@ export async function commit(
   { tag, labels, live = false }: { tag: string; labels: Labels; live?: boolean },
 ): Promise<Image | undefined> {
   const container = await bounded('look at container', 20_000, () => docker.getContainer(id).inspect())
+  if (await isUntouched(container)) return undefined
   const base = bases.get(container.Image) ?? remember(await inspect(docker, container.Image))
   const secrets = secretsOf(container.Config.Labels)
   const make = () => commitOnly(docker, id, tag, labels, withoutSecrets(secrets, base.env))
