@@ -16,6 +16,10 @@ const benches: Record<string, { about: string; load(): Promise<Bench> }> = {
     about: 'requests/s and CPU per request of the edge, beside nginx, HAProxy, Caddy, Hono',
     load: async () => (await import('./edge.ts')).benchEdge,
   },
+  eviction: {
+    about: 'who yields when memory is short: a day of 1,000 apps in virtual time, weighed beside lru',
+    load: async () => (await import('./eviction.ts')).benchEviction,
+  },
   sleep: {
     about:
       'last answer → no container, beside raw stop + commit + remove; depth, disk and wake time of an app by age',

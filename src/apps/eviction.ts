@@ -24,8 +24,8 @@ const thawing = 60
 const givenBack = 0.5
 /** What a start is taken to cost that nobody has measured, ms. */
 const unmeasured = 500
-/** Added to idle times, which are known by the second, ms. */
-const grain = 1_000
+/** Added to idle times, ms: so soon after a visit it says nothing yet how long ago that was. */
+const grain = 3_000
 
 /**
  * How it is decided who yields; `npm run bench -- eviction` compares them.

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silent } from '../log.ts'
-import type { Store } from '../store/store.ts'
 import { Footprint, overhead } from './footprint.ts'
 
 const MiB = 1024 * 1024
@@ -12,8 +11,8 @@ function footprint(known?: number) {
   const stored: number[] = []
   const store = {
     app: () => ({ peakMemory: known ?? null }),
-    needed: (_: string, bytes: number) => stored.push(bytes),
-  } as unknown as Store
+    needed: (_: string, bytes: number) => void stored.push(bytes),
+  }
   return { stored, foot: new Footprint({ store, log: silent }, 'notes') }
 }
 

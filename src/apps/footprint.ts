@@ -1,5 +1,6 @@
+import type { Log } from '../log.ts'
 import { messageOf } from '../problem.ts'
-import type { Context } from './context.ts'
+import type { App } from '../store/records.ts'
 
 /** What an instance costs besides what its processes use: its shim and its sandbox's, bytes. */
 export const overhead = 5 * 1024 * 1024
@@ -13,12 +14,22 @@ const enough = 3
 /** How long a run has to last until its peak counts while it goes on, ms. */
 const settled = 30_000
 
+/** Where it is kept what apps need, and who is told where that cannot be. */
+type Ledger = {
+  store: {
+    app(name: string): Pick<App, 'peakMemory'> | undefined
+    /** @param bytes the most that the app is known to need */
+    needed(app: string, bytes: number): void
+  }
+  log: Pick<Log, 'warn'>
+}
+
 /**
  * How much memory an app turns out to need: the peak of what its instances had, learned over their runs. It fades, so
  * that an app that became smaller is believed in the end.
  */
 export class Footprint {
-  readonly #context: Pick<Context, 'store' | 'log'>
+  readonly #ledger: Ledger
   readonly #app: string
   /** Known from the runs before this one. */
   #before: number | undefined
@@ -27,15 +38,15 @@ export class Footprint {
   #samples = 0
   #now: number | undefined
 
-  constructor(context: Pick<Context, 'store' | 'log'>, app: string) {
-    this.#context = context
+  constructor(ledger: Ledger, app: string) {
+    this.#ledger = ledger
     this.#app = app
     this.read()
   }
 
   /** Takes over what is stored of an app that has not run yet. */
   read(): void {
-    this.#before = this.#context.store.app(this.#app)?.peakMemory ?? undefined
+    this.#before = this.#ledger.store.app(this.#app)?.peakMemory ?? undefined
     this.#learned = this.#before
   }
 
@@ -97,7 +108,7 @@ export class Footprint {
     this.#samples = 0
     this.#now = undefined
     if (this.#learned === undefined || this.#learned === before) return
-    const { store, log } = this.#context
+    const { store, log } = this.#ledger
     try {
       store.needed(this.#app, this.#learned)
     } catch (error) {
