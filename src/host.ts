@@ -14,6 +14,7 @@ import { Deaths } from './apps/deaths.ts'
 import { policies } from './apps/eviction.ts'
 import { Keeper } from './apps/keeper.ts'
 import { MemoryWatch } from './apps/memory-watch.ts'
+import { PressureWatch } from './apps/pressure-watch.ts'
 import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
 import { WakeTraces } from './apps/wake-traces.ts'
@@ -46,7 +47,7 @@ import { Traffic } from './traffic/traffic.ts'
 
 /** How often the keeper looks for idle instances, ms. */
 const sweepInterval = 1_000
-/** How often it is looked how much memory instances have, ms. */
+/** How often it is looked how much memory instances have, and how short of it the machine is, ms. */
 const memoryInterval = 2_000
 /** How often what runs is compared with what should, whatever events said, ms. */
 const lookInterval = 60_000
@@ -169,6 +170,7 @@ async function buildHost({
   }
   const apps = new Apps(context)
   const memory = new MemoryWatch(context, apps)
+  const pressure = new PressureWatch(context, () => performance.now())
   const timeline = new Timeline(context, apps)
   const upkeep = new Upkeep(context, apps)
   const deployer = new Deployer(context, apps, { engine, config, runtimes, caBundle })
@@ -237,6 +239,7 @@ async function buildHost({
   const timers = [
     setInterval(() => context.keeper.sweep(), sweepInterval),
     setInterval(() => void memory.look(), memoryInterval),
+    setInterval(() => void pressure.look(), memoryInterval),
     setInterval(() => upkeep.sweep(), upkeepInterval),
     setInterval(() => domains.sweep(), domainInterval),
     setInterval(() => look(apps, log), lookInterval),

@@ -332,6 +332,25 @@ test('who yields is weighed by what is known: memory, how long it was idle, and 
   assert.deepEqual([a.reasons, b.reasons, c.reasons], [[], [], ['memory']])
 })
 
+test('one yields although there is memory, but not while another does, and none that works in the background', async () => {
+  const { keeper, fakes } = keeperOf(100, ['worker', 'a', 'b'])
+  const { worker, a, b } = fakes as Record<'worker' | 'a' | 'b', Fake>
+  Object.assign(worker, { watched: true, works: async () => true })
+  for (const fake of [worker, a, b]) keeper.charge(fake, 10)
+  keeper.sweep()
+  await immediate()
+  assert.deepEqual(keeper.yieldOne(), { who: 'a', move: 'sleep' })
+  assert.equal(keeper.yieldOne(), undefined)
+  a.asleep.resolve()
+  await immediate()
+  b.freezeAfter = 30_000
+  assert.deepEqual(keeper.yieldOne(), { who: 'b', move: 'freeze' })
+  await immediate()
+  b.idle = false
+  assert.equal(keeper.yieldOne(), undefined)
+  assert.deepEqual([worker.reasons, a.reasons, b.reasons], [[], ['memory'], ['freeze']])
+})
+
 test('one that cannot be frozen sleeps instead', async () => {
   const { keeper, fakes } = keeperOf(10, ['a', 'b'])
   const { a, b } = fakes as Record<'a' | 'b', Fake>

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
-import { type Candidate, type Policy, policies } from './eviction.ts'
+import { type Candidate, type Policy, policies, type Yielding } from './eviction.ts'
 import { Looks, type Watchable } from './looks.ts'
 import { noMemory } from './problems.ts'
 
@@ -36,6 +36,8 @@ type KeeperOptions = {
   timeout?: (ms: number) => AbortSignal
 }
 
+type Yields = { instance: Keepable; move: Yielding<unknown>['move'] }
+
 /** How long frozen instances may go on before who waits in the line, ms. */
 const patience = 2_000
 
@@ -67,6 +69,7 @@ export class Keeper {
   readonly #leaving = new Set<string>()
   /** Those of them that are being frozen and take their time over it. */
   readonly #unhurried = new Set<Keepable>()
+  #moves = 0
   readonly #looks = new Looks()
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
@@ -84,6 +87,11 @@ export class Keeper {
     this.#now = now
     this.#policy = policy
     this.#timeout = timeout
+  }
+
+  /** How often an instance was let on, frozen or put to sleep. */
+  get moves(): number {
+    return this.#moves
   }
 
   /** Bytes charged for all awake and frozen instances. */
@@ -141,6 +149,7 @@ export class Keeper {
 
   /** Charges an instance without asking: it runs already. */
   charge(instance: Keepable, bytes: number): void {
+    this.#moves++
     this.#up.set(instance.name, instance, { size: 1 })
     this.#chargeFor(instance.name, Math.min(bytes, this.budget))
   }
@@ -156,6 +165,17 @@ export class Keeper {
   /** Has instances yield while all together have more than the budget: some have grown. */
   relieve(): void {
     while (!this.#isBusy && this.used - this.#leavingBytes() > this.budget && this.#makeOneYield());
+  }
+
+  /**
+   * Has one instance yield although the budget is not used up, unless some just do; undefined when none does. One that
+   * works in the background goes on: nobody waits for its memory.
+   */
+  yieldOne(): Yielding<string> | undefined {
+    const yields = this.#leaving.size === 0 ? this.#choose() : undefined
+    if (yields === undefined) return undefined
+    this.#makeYield(yields)
+    return { who: yields.instance.name, move: yields.move }
   }
 
   /** The instance's memory is free again. */
@@ -222,16 +242,30 @@ export class Keeper {
 
   /** Has one instance yield its memory; false when none can. */
   #makeOneYield(): boolean {
-    const idle = this.#oldestFirst().filter(one => one.idle && !this.#leaving.has(one.name))
+    const yielding = this.#choose()
+    const last = this.#idleOnes()[0]
+    if (yielding) this.#makeYield(yielding)
+    else if (last) this.#makeYield({ instance: last, move: 'sleep' })
+    return (yielding ?? last) !== undefined
+  }
+
+  /** Who of those that do not work in the background is to yield, and how. */
+  #choose(): Yields | undefined {
     const now = this.#now()
-    const still = idle.filter(one => !this.#looks.works(one.name))
+    const still = this.#idleOnes().filter(one => !this.#looks.works(one.name))
     const chosen = this.#policy(still.map(instance => this.#toCandidate(instance, now)))
-    const instance = chosen?.who.instance ?? idle[0]
-    if (instance === undefined) return false
+    return chosen && { instance: chosen.who.instance, move: chosen.move }
+  }
+
+  #makeYield({ instance, move }: Yields): void {
     const sleep = () => instance.sleep('memory')
     // One that cannot be frozen, as while somebody who does not count as a visitor is answered, can still sleep.
-    this.#dismiss(instance, chosen?.move === 'freeze' ? () => instance.freeze('memory').catch(sleep) : sleep)
-    return true
+    this.#dismiss(instance, move === 'freeze' ? () => instance.freeze('memory').catch(sleep) : sleep)
+  }
+
+  /** Those that may yield, least recently used first. */
+  #idleOnes(): Keepable[] {
+    return this.#oldestFirst().filter(one => one.idle && !this.#leaving.has(one.name))
   }
 
   #toCandidate(instance: Keepable, now: number): Candidate & { instance: Keepable } {
@@ -257,6 +291,7 @@ export class Keeper {
   }
 
   #dismiss(instance: Keepable, move: () => Promise<unknown>): void {
+    this.#moves++
     this.#leaving.add(instance.name)
     // The instance itself records why it failed; here only its place in the order matters.
     move()

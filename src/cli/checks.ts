@@ -141,7 +141,8 @@ function checkMemory(): Verdict {
   if (process.platform !== 'linux') return skipped('the engine’s machine is another one')
   const groups = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'].find(existsSync) ?? '/sys/fs/cgroup'
   const asks = isWritable(groups)
-  return ok(adviseOnMemory({ swaps: readFileSync('/proc/swaps', 'utf8'), asks }))
+  const tells = existsSync('/proc/pressure/memory')
+  return ok(adviseOnMemory({ swaps: readFileSync('/proc/swaps', 'utf8'), asks, tells }))
 }
 
 function isWritable(path: string): boolean {

@@ -137,6 +137,14 @@ export type Image = {
   command: readonly string[]
 }
 
+/** How short of memory the engine's machine is. */
+export type Pressure = {
+  /** ms in which at least one of its processes waited for memory, since it started. */
+  stalled: number
+  /** Share of its memory that can be had without taking it from anybody, 0 to 1. */
+  available: number
+}
+
 /** Names a layer: the SHA-256 of its uncompressed tar, `sha256:<64 hex digits>`, as in an image's `rootfs.diff_ids`. */
 export type DiffId = string
 
@@ -210,6 +218,8 @@ export interface Engine {
   reclaim(id: string, signal: AbortSignal): Promise<number | undefined>
   /** Bytes that containers have in memory, frozen ones too; without those for which that cannot be seen from here. */
   memory(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** How short of memory the engine's machine is; undefined where that cannot be seen from here. */
+  pressure(): Promise<Pressure | undefined>
   /** Resolves with the exit once the container has ended. @throws {NotFound} also when it ended by being removed */
   wait(id: string, signal?: AbortSignal): Promise<Exit>
   /** Kills if need be and removes, with its anonymous volumes; a name will do. No error when it is gone already. */

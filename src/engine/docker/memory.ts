@@ -1,7 +1,9 @@
 import type Docker from 'dockerode'
 import pLimit from 'p-limit'
+import type { Pressure } from '../engine.ts'
 import { MemoryGroup } from './cgroup.ts'
 import { inspect } from './containers.ts'
+import { machinePressure } from './pressure.ts'
 import { swapMaxOf } from './spec.ts'
 
 /** What writing says to a user who may not: frozen containers keep their memory then. */
@@ -13,6 +15,8 @@ export class Memory {
   /** The kernel takes its time, and each keeps one of the few threads that files are read by. */
   readonly #line = pLimit(2)
   readonly #groups = new Map<string, Promise<MemoryGroup | undefined>>()
+  /** A container was found on this machine: then the engine runs on it. */
+  #isHere = false
 
   constructor(docker: Docker) {
     this.#docker = docker
@@ -27,7 +31,13 @@ export class Memory {
         if (bytes !== undefined) found.set(id, bytes)
       }),
     )
+    this.#isHere ||= found.size > 0
     return found
+  }
+
+  /** See `Engine.pressure`. */
+  async pressure(): Promise<Pressure | undefined> {
+    return this.#isHere ? machinePressure() : undefined
   }
 
   /** See `Engine.reclaim`. */
