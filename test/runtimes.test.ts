@@ -213,6 +213,24 @@ test('node: the packages of an app are compiled by the build, whatever they do a
   assert.deepEqual(await app.written(), [])
 })
 
+test('node: an app whose packages could not be compiled keeps no compiled code of its own', async () => {
+  const app = await apps.start({
+    'package.json': JSON.stringify({
+      scripts: { start: 'node server.js' },
+      dependencies: { deadly: 'file:./deadly' },
+    }),
+    'deadly/package.json': JSON.stringify({ name: 'deadly', version: '1.0.0', main: 'index.js' }),
+    'deadly/index.js': 'process.kill(process.pid, "SIGKILL")',
+    'server.js': `
+      process.on('SIGTERM', () => process.exit())
+      if (process.env.NEVER) require('deadly')
+      require('node:http').createServer((_, res) => res.end('up')).listen(process.env.PORT)`,
+  })
+  assert.equal(await text(app.url), 'up')
+  await app.container.stop({ t: 10 })
+  assert.deepEqual(await app.written(), [])
+})
+
 test('node: a module that cannot be loaded fails when it starts, not when it is compiled', async () => {
   await assert.rejects(apps.start({ 'index.ts': 'import "./absent.ts"' }), /before it listened.*absent\.ts/s)
 })

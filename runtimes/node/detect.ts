@@ -47,8 +47,11 @@ export const node: Detector = {
       port: undefined,
       env: {
         NODE_ENV: 'production',
-        // The entry that serves a module knows of it by itself.
-        ...(compiled && module === undefined ? { NODE_COMPILE_CACHE: CACHE } : {}),
+        // The entry that serves a module knows of it by itself. Where the build makes none, the app would, and
+        // seem to have written something.
+        ...(compiled && module === undefined && manifest.build === undefined
+          ? { NODE_COMPILE_CACHE: CACHE }
+          : {}),
         PATH: '/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       },
     }
@@ -89,9 +92,10 @@ function startedModule(json: PackageJson | undefined): string | undefined {
   return MODULE.test(module) && !module.startsWith('..') && !module.startsWith('/') ? module : undefined
 }
 
-/** What takes too long or too much is not made faster; the app is as good without. */
+/** What takes too long or too much is not made faster: the app gets an empty cache, which it cannot fill. */
 function compileCommand(module: string): string {
-  return `{ timeout -s KILL ${COMPILE_SECONDS} node ${HOME}/compile.mjs ./${module} || rm -rf ${CACHE}; }`
+  const compile = `timeout -s KILL ${COMPILE_SECONDS} node ${HOME}/compile.mjs ./${module}`
+  return `{ ${compile} || { rm -rf ${CACHE} && mkdir -m 555 ${CACHE}; }; }`
 }
 
 function entryModule(files: UploadFiles, json: PackageJson | undefined): string | undefined {

@@ -14,8 +14,11 @@ function upload(texts: Record<string, unknown>): UploadFiles {
 }
 
 const planOf = (texts: Record<string, unknown>) => detectPlan(upload(texts)).plan
-const compile = (path: string) =>
-  `{ timeout -s KILL 60 node /opt/dormice/compile.mjs ./${path} || rm -rf /home/app/.compile-cache; }`
+const compile = (path: string) => {
+  const cache = '/home/app/.compile-cache'
+  const command = `timeout -s KILL 60 node /opt/dormice/compile.mjs ./${path}`
+  return `{ ${command} || { rm -rf ${cache} && mkdir -m 555 ${cache}; }; }`
+}
 const entry = (path: string) => ['node', '/opt/dormice/entry.mjs', path]
 const script = (path: string) => ['python3', '/opt/dormice/entry.py', path]
 const refused = (texts: Record<string, unknown>, code: string, detail: RegExp) =>
@@ -104,6 +107,9 @@ test('what a start script has Node run is compiled ahead, where that can be told
     'next start',
   ])
     assert.doesNotMatch(planFor(start).build!, /compile\.mjs/)
+  const json = { scripts: { start: 'node server.js' }, dependencies: { hono: '4' } }
+  const own = planOf({ 'package.json': json, 'dormice.json': { build: 'npm ci' } })
+  assert.deepEqual([own.build, own.env['NODE_COMPILE_CACHE']], ['npm ci', undefined])
   assert.equal(planFor('node server.js', {}).build, undefined)
   assert.equal(planFor('node server.js', {}).env['NODE_COMPILE_CACHE'], undefined)
 })
