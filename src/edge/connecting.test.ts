@@ -89,7 +89,9 @@ for (const [name, request] of KINDS.slice(1)) {
     visitor.write(request)
     await asked
     app.end({ cutOff: true })
-    await visitor.until('HTTP/1.1 502')
+    const answer = await visitor.until('\r\n\r\n')
+    assert.match(answer, /^HTTP\/1\.1 502 .*X-Dormice-Error: app_broken_answer\r\n/s)
+    assert.doesNotMatch(answer, /Retry-After/)
     await app.idle()
   })
 }

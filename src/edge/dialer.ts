@@ -43,18 +43,24 @@ export class Dialer {
 
   /**
    * Ends the connections to an instance that has ended which nobody has accepted yet. They would not only wait in
-   * vain: another app's instance may be given the address. Of one that is cut off it ends them all.
+   * vain: another app's instance may be given the address. Of one that is cut off it ends them all, the others as if
+   * the instance had broken them off: what was sent over them may have been done.
    *
-   * @param gone the error that they end with
+   * @param gone the error that those end with which nobody has accepted
    */
   giveUp(upstream: Upstream, gone: InstanceGone): void {
     const { host, port } = upstream
     for (const [socket, to] of this.#begun) if (to.host === host && to.port === port) socket.destroy(gone)
     // By now its address may be another one's, so that it does not tell them.
-    if (gone.cutOff) for (const [socket, to] of this.#accepted) if (to === upstream) socket.destroy(gone)
+    if (gone.cutOff)
+      for (const [socket, to] of this.#accepted) if (to === upstream) socket.destroy(brokenOff(gone))
   }
 }
 
 function timedOut(timeout: number): Error {
   return Object.assign(new Error(`no connection within ${timeout} ms`), { code: 'ETIMEDOUT' })
+}
+
+function brokenOff(gone: InstanceGone): Error {
+  return Object.assign(new Error(gone.message), { code: 'ECONNRESET' })
 }
