@@ -9,6 +9,8 @@ export type FirstAnswer = {
   status: number
   /** The Server-Timing header, if there was one. */
   timing: string
+  /** Which answer of Dormice's own it is (X-Dormice-Error), if it is one. */
+  code: string
 }
 
 /** Between two tries of a server that is not up yet, ms. */
@@ -31,8 +33,9 @@ export function firstAnswer({ host, port, hostHeader, body }: Target): Promise<F
   sent.once('response', answer => {
     const at = performance.now()
     const timing = String(answer.headers['server-timing'] ?? '')
+    const code = String(answer.headers['x-dormice-error'] ?? '')
     answer.once('error', reject)
-    answer.once('end', () => resolve({ at, status: answer.statusCode ?? 0, timing }))
+    answer.once('end', () => resolve({ at, status: answer.statusCode ?? 0, timing, code }))
     answer.resume()
   })
   sent.once('timeout', () =>

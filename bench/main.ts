@@ -12,6 +12,10 @@ const benches: Record<string, { about: string; load(): Promise<Bench> }> = {
     about: 'asleep → first byte, beside raw create + start of the same image',
     load: async () => (await import('./wake.ts')).benchWake,
   },
+  density: {
+    about: 'how many apps are awake or frozen in 1 GiB; a thousand deployed in it, under load',
+    load: async () => (await import('./density.ts')).benchDensity,
+  },
   edge: {
     about: 'requests/s and CPU per request of the edge, beside nginx, HAProxy, Caddy, Hono',
     load: async () => (await import('./edge.ts')).benchEdge,

@@ -36,7 +36,7 @@ type Surroundings = {
 export class TestHost implements AsyncDisposable {
   readonly data: string
   readonly #docker: Docker
-  readonly #env: Record<string, string>
+  #env: Record<string, string>
   readonly #options: string[]
   /** No limit of connections: a storm is a storm. */
   readonly #agent = new Agent({ connections: null, headersTimeout: 120_000, bodyTimeout: 120_000 })
@@ -62,8 +62,9 @@ export class TestHost implements AsyncDisposable {
     return host
   }
 
-  /** Starts the process, again if it was killed; resolves when it listens. */
-  async boot(): Promise<void> {
+  /** Starts the process, again if it was killed; resolves when it listens. @param env other variables from now on */
+  async boot(env: Record<string, string> = {}): Promise<void> {
+    this.#env = { ...this.#env, ...env }
     const main = join(packageRoot, 'src/cli/main.ts')
     const child = spawn(process.execPath, [main, 'serve', ...this.#options], {
       env: {

@@ -1,0 +1,139 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { prepare } from '../src/setup/up.ts'
+import { TestHost } from '../test/support/host.ts'
+import type { Bench } from './bench.ts'
+import { fitRows, roomFor } from './fit-rows.ts'
+import { makeForks } from './forks.ts'
+import { megabytes } from './meter.ts'
+import { absent, known, summarise } from './report.ts'
+import { atOnce, Room } from './room.ts'
+import { rowOf } from './rounds.ts'
+import { SwapFile } from './swap.ts'
+import { answerRows, failures, peakOf, takenRows, visitors } from './visit-rows.ts'
+import { visit } from './visitors.ts'
+
+const MiB = 1024 * 1024
+/** What all together may take, bytes. */
+const limit = 1024 * MiB
+/** The share of its budget that a host has for sandboxes that lie ready, unless it is told otherwise. */
+const readyShare = 1 / 20
+/** Frozen apps that are asked at the end whether they go on. */
+const asked = 20
+/** Failures that the notes tell of one by one. */
+const told = 20
+
+const load = { exponent: 1.1, rate: 5, seed: 1 }
+const sizes = {
+  full: { apps: 1_000, tried: 400, swap: 4096, warmUp: 60_000, load: { ...load, duration: 660_000 } },
+  quick: { apps: 24, tried: 8, swap: 512, warmUp: 0, load: { ...load, duration: 10_000 } },
+}
+
+/** A host whose apps neither sleep nor freeze unless it is told so, and none for want of memory. */
+const roomy = {
+  DORMICE_COPY_AFTER: '10s',
+  DORMICE_MEMORY: '16g',
+  DORMICE_SANDBOXES: String(atOnce),
+  DORMICE_SLEEP_AFTER: '1h',
+  DORMICE_FREEZE_AFTER: '1h',
+}
+
+/**
+ * How many apps fit into 1 GiB of memory with their host, awake and frozen; and how long the visitors of a thousand
+ * wait for their answers when all have to do with it.
+ */
+export const benchDensity: Bench = async ({ quick, signal, say }) => {
+  const size = quick ? sizes.quick : sizes.full
+  await prepare(process.stderr)
+  await using running = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'dormice-bench-'))
+  running.defer(() => rm(folder, { recursive: true, force: true }))
+  const swap = await SwapFile.make(folder, size.swap * MiB)
+  if (!('absent' in swap)) running.use(swap)
+  say('starting a host and deploying hello')
+  const host = running.use(await TestHost.start(roomy))
+  await host.deploy('hello', 'examples/hello')
+  const apps = await makeForks(host, 'hello', size.apps, say, signal)
+  await host.sleep('hello')
+
+  const room = await Room.of(host, apps.slice(0, size.tried), { limit, signal, say })
+  const awake = await room.awake()
+  const frozen = 'absent' in swap ? undefined : await room.frozen()
+  const swapped = SwapFile.used()
+  const thaws: number[] = []
+  for (const app of frozen?.apps.slice(0, asked) ?? []) {
+    const { ms, wake } = await room.ask(app)
+    if (wake !== 'frozen') throw new Error(`${app} was not frozen`)
+    thaws.push(ms)
+  }
+  say('putting all to sleep')
+  await room.empty()
+  await host.kill('SIGTERM')
+
+  const own = Math.max(awake.with.host, frozen?.with.host ?? 0)
+  const budget = Math.floor((limit - own) / (1 + readyShare) / MiB)
+  const asItIs = { DORMICE_SANDBOXES: '', DORMICE_SLEEP_AFTER: '', DORMICE_FREEZE_AFTER: '' }
+  const booting = performance.now()
+  await host.boot({ ...asItIs, DORMICE_MEMORY: `${budget}m` })
+  const booted = performance.now() - booting
+  const { outcomes, taken } = await visit(host, apps, size.load, { signal, say })
+  const failed = failures(outcomes)
+  const answers = answerRows(outcomes.filter(({ at }) => at >= size.warmUp))
+  const peak = peakOf(taken, 'total')
+  return {
+    rows: [
+      ...fitRows('awake', awake, limit),
+      ...(frozen ? fitRows('frozen', frozen, limit) : [absent('frozen apps in 1 GiB', 'apps', noSwap(swap))]),
+      summarise('  frozen → first byte', 'ms', thaws),
+      summarise('  swap used by all', 'MB', frozen ? [megabytes(swapped)] : []),
+      summarise(`start of a host with ${apps.length} apps`, 'ms', [booted]),
+      ...answers,
+      ...takenRows(taken),
+    ],
+    ratios: known({
+      awake: roomFor(awake, limit),
+      frozen: frozen && roomFor(frozen, limit),
+      deployed: apps.length,
+      p95_ms: rowOf(answers, visitors, 'ms')?.p95 ?? undefined,
+      failed: failed.length,
+      host_rss_mb: Number(megabytes(peakOf(taken, 'resident')).toPrecision(4)),
+    }),
+    notes: [
+      ...tell(failed),
+      peak > limit
+        ? `Under load all together took up to ${Math.round(megabytes(peak))} MB, which is MORE than 1 GiB (1074 MB).`
+        : 'Under load all together stayed within 1 GiB (1074 MB).',
+      ...about({ quick, apps: apps.length, tried: awake.apps.length, budget }),
+    ],
+  }
+}
+
+function noSwap(swap: SwapFile | { absent: string }): string {
+  return 'absent' in swap ? swap.absent : ''
+}
+
+function tell(failed: readonly string[]): string[] {
+  const rest = failed.length - told
+  return [...failed.slice(0, told), ...(rest > 0 ? [`… and ${rest} more`] : [])]
+}
+
+type Run = { quick: boolean; apps: number; tried: number; budget: number }
+
+function about({ quick, apps, tried, budget }: Run): string[] {
+  return [
+    'What is counted: the memory of the cgroups of the host’s instances and sandboxes, as the keeper counts it (without',
+    'files that were read and not used of late; the files of images are shared, and count for who read them first), the',
+    'proportional set sizes (PSS) of their containerd-shims and of the host’s process. Not counted: the engine itself.',
+    `The apps are forks of hello, ${apps} of them, and the host knows them all. For awake and frozen ${atOnce} sandboxes lie ready`,
+    '(DORMICE_SANDBOXES), which are counted; each app answered a request, and all still fit some seconds later. Frozen ones',
+    'have their memory in a swap file made for this run.',
+    ...(quick
+      ? [`Quick: ${tried} apps were tried, and the numbers are reckoned from what each of them took.`]
+      : []),
+    `Load: ${sizes[quick ? 'quick' : 'full'].load.rate} visitors a second on average, evenly at random (Poisson), the n-th app asked in proportion to`,
+    `1/n^${load.exponent}, all asleep before, with DORMICE_MEMORY=${budget}m and the defaults otherwise; a visitor’s time runs from when it`,
+    `was due.${quick ? '' : ' The first minute, in which most sleep, is not in the times, but in what failed.'} Who shares another’s wake counts as a visitor of an`,
+    'awake app. host_rss_mb is the largest that the host’s process was meanwhile.',
+  ]
+}

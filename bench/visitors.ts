@@ -1,0 +1,43 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { TestHost } from '../test/support/host.ts'
+import { type FirstAnswer, firstAnswer } from './first-answer.ts'
+import { Meter, megabytes, type Taken } from './meter.ts'
+import { arrivals, type LoadShape, type Outcome, openLoop } from './open-loop.ts'
+
+/** Between two looks at what the host takes, ms. */
+const interval = 5_000
+
+/** What came of a load: every answer or failure, and what the host took meanwhile. */
+export type Visited = { outcomes: Outcome<FirstAnswer>[]; taken: Taken[] }
+
+/** Sends visitors to apps of a host, the first of which is the most popular one. */
+export async function visit(
+  host: TestHost,
+  apps: readonly string[],
+  shape: Omit<LoadShape, 'apps'>,
+  { signal, say }: { signal: AbortSignal; say(line: string): void },
+): Promise<Visited> {
+  const meter = new Meter(host)
+  const taken: Taken[] = []
+  const ended = new AbortController()
+  const began = performance.now()
+  const watching = (async () => {
+    while (!ended.signal.aborted) {
+      const now = await meter.take()
+      taken.push(now)
+      const seconds = Math.round((performance.now() - began) / 1000)
+      say(`load: ${seconds} of ${shape.duration / 1000} s, ${Math.round(megabytes(now.total))} MB`)
+      await pause(interval, undefined, { signal: ended.signal }).catch(() => undefined)
+    }
+  })()
+  watching.catch(() => undefined)
+  const send = (app: number) =>
+    firstAnswer({ host: '127.0.0.1', port: host.port, hostHeader: `${apps[app]}.localhost` })
+  try {
+    const load = arrivals({ ...shape, apps: apps.length })
+    return { outcomes: await openLoop(load, send, signal), taken }
+  } finally {
+    ended.abort()
+    await watching
+  }
+}
