@@ -11,9 +11,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 def told(call):
     return errno.errorcode[ctypes.get_errno()] if call() == -1 else "done"
 
-def vsock():
+def opened(family, kind=socket.SOCK_STREAM):
     try:
-        socket.socket(40, socket.SOCK_STREAM).close()
+        socket.socket(family, kind).close()
         return "done"
     except OSError as error:
         return errno.errorcode[error.errno]
@@ -28,7 +28,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "mount": told(lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None)),
             "io_uring": told(lambda: libc.syscall(425, 1, None)),
             "keyring": told(lambda: libc.syscall(250 if os.uname().machine == "x86_64" else 219, 0, -3, 0)),
-            "vsock": vsock(),
+            "vsock": opened(40),
+            "vsock, of which the kernel takes half the bits": told(
+                lambda: libc.syscall(
+                    41 if os.uname().machine == "x86_64" else 198, ctypes.c_long(0x100000028), ctypes.c_long(1), 0
+                )
+            ),
+            "cryptography": opened(38, socket.SOCK_SEQPACKET),
+            "sockets": [opened(family) for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)],
+            "network interfaces": opened(socket.AF_NETLINK, socket.SOCK_RAW),
+            "other memory": told(lambda: libc.syscall(440, -1, None, 0, 0, 0)),
             "process": subprocess.run(["true"]).returncode,
         }
         body = json.dumps(found).encode()
@@ -48,6 +57,11 @@ test('an app may make the system calls that programs need, and no others', async
     io_uring: 'EPERM',
     keyring: 'EPERM',
     vsock: 'EPERM',
+    'vsock, of which the kernel takes half the bits': 'EPERM',
+    cryptography: 'EPERM',
+    sockets: ['done', 'done', 'done'],
+    'network interfaces': 'done',
+    'other memory': 'EPERM',
     process: 0,
   })
 })

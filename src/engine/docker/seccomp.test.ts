@@ -58,3 +58,11 @@ test('no system call is allowed whose name is there twice, or that makes namespa
   ])
     assert.ok(!names.includes(refused), refused)
 })
+
+test('sockets are allowed by their families, and of those no other than programs need', () => {
+  type Rule = { names: string[]; args?: { index: number; value: number; op: string }[] }
+  const { syscalls } = JSON.parse(profileOf('SCMP_ARCH_X86_64')) as { syscalls: Rule[] }
+  const ruled = syscalls.filter(({ names }) => names.includes('socket')).map(({ args }) => args)
+  const equal = (value: number) => [{ index: 0, value, op: 'SCMP_CMP_EQ' }]
+  assert.deepEqual(ruled, [equal(1), equal(2), equal(10), equal(16)])
+})

@@ -25,7 +25,7 @@ const allowed = `
   mkdirat mknod mknodat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_notify mq_open mq_timedreceive
   mq_timedreceive_time64 mq_timedsend mq_timedsend_time64 mq_unlink mremap mseal msgctl msgget msgrcv msgsnd msync
   munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open pidfd_send_signal pipe pipe2
-  pkey_alloc pkey_free pkey_mprotect poll ppoll ppoll_time64 prctl pread64 preadv preadv2 prlimit64 ptrace process_madvise
+  pkey_alloc pkey_free pkey_mprotect poll ppoll ppoll_time64 prctl pread64 preadv preadv2 prlimit64 ptrace
   process_mrelease pselect6 pselect6_time64 pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv
   recvfrom recvmmsg recvmmsg_time64 recvmsg remap_file_pages removexattr rename renameat renameat2 restart_syscall
   rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait
@@ -45,8 +45,11 @@ const allowed = `
 const namespaces = 0x7e020000
 /** clone3(2) takes its flags from memory, where no profile sees them; who is told that it does not exist uses clone. */
 const ENOSYS = 38
-/** AF_VSOCK reaches the hypervisor around every network. */
-const AF_VSOCK = 40
+/**
+ * Families of addresses that sockets may have: AF_UNIX, AF_INET, AF_INET6 and, for the list of interfaces, AF_NETLINK. Of
+ * the rest some reach around every network (AF_VSOCK), and some the kernel has little-used code for (AF_ALG).
+ */
+const families = [1, 2, 10, 16]
 /** What personality(2) may be set to: plain Linux, 32-bit addresses, no randomised ones; all ones only asks. */
 const personalities = [0, 0x8, 0x20000, 0x20008, 0xffffffff]
 
@@ -70,15 +73,16 @@ export function profileOf(architecture: string): string {
         names: ['clone'],
         args: [{ index: 0, value: namespaces, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
       },
-      { ...allow, names: ['socket'], args: [{ index: 0, value: AF_VSOCK, op: 'SCMP_CMP_NE' }] },
-      ...personalities.map(value => ({
-        ...allow,
-        names: ['personality'],
-        args: [{ index: 0, value, op: 'SCMP_CMP_EQ' }],
-      })),
+      ...families.map(value => ({ ...allow, names: ['socket'], args: [equalTo(value)] })),
+      ...personalities.map(value => ({ ...allow, names: ['personality'], args: [equalTo(value)] })),
       { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
     ],
   })
+}
+
+/** That a system call's first argument is this. */
+function equalTo(value: number) {
+  return { index: 0, value, op: 'SCMP_CMP_EQ' }
 }
 
 /** Which profile the engine is to be given, asked of it once. */
