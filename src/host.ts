@@ -14,6 +14,7 @@ import { Deaths } from './apps/deaths.ts'
 import { policies } from './apps/eviction.ts'
 import { Keeper } from './apps/keeper.ts'
 import { MemoryWatch } from './apps/memory-watch.ts'
+import { Overruns } from './apps/overruns.ts'
 import { PressureWatch } from './apps/pressure-watch.ts'
 import { ready } from './apps/ready.ts'
 import type { Step } from './apps/steps.ts'
@@ -166,6 +167,7 @@ async function buildHost({
     origin: host => publicUrl(host, ports, certificates),
     deaths: new Deaths(),
     wakes: new WakeTraces({ store, log, now: Date.now }),
+    overruns: new Overruns({ store, log, now: Date.now }),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
   const apps = new Apps(context)

@@ -3,10 +3,10 @@ import type { Context } from '../apps/context.ts'
 import type { Instance } from '../apps/instance.ts'
 import { unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
-import type { App, Release, Snapshot } from '../store/records.ts'
+import type { App, Overrun, Release, Snapshot } from '../store/records.ts'
 import { showAccess } from './access.ts'
 import { settingSources } from './setting-sources.ts'
-import type { AppShape, ReleaseShape, SnapshotShape } from './shapes.ts'
+import type { AppShape, OverrunShape, ReleaseShape, SnapshotShape } from './shapes.ts'
 
 const iso = (ms: number) => new Date(ms).toISOString()
 
@@ -66,6 +66,10 @@ export function renderRelease(release: Release, app: App | undefined): ReleaseSh
     createdAt: iso(createdAt),
     source: spec.source,
   }
+}
+
+export function renderOverrun({ kind, limit, at, until, times }: Overrun): OverrunShape {
+  return { kind, limit, at: iso(at), until: iso(until), times }
 }
 
 export function renderSnapshot(snapshot: Snapshot, app: App): SnapshotShape {

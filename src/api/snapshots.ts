@@ -2,9 +2,9 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { unknownApp } from '../apps/problems.ts'
 import type { App, Snapshot } from '../store/records.ts'
 import { appParam, json, problems, validationHook } from './openapi.ts'
-import { renderSnapshot } from './render.ts'
+import { renderOverrun, renderSnapshot } from './render.ts'
 import type { Services } from './services.ts'
-import { ChangesShape, SnapshotShape, TakenShape } from './shapes.ts'
+import { ChangesShape, OverrunShape, SnapshotShape, TakenShape } from './shapes.ts'
 
 const snapshotParam = appParam.extend({
   n: z
@@ -29,16 +29,20 @@ export function snapshotRoutes({ context: { store }, apps, timeline }: Services)
     createRoute({
       method: 'get',
       path: '/v1/apps/{app}/snapshots',
-      summary: 'Snapshots, oldest first',
+      summary: 'Snapshots, and when the app reached its memory limit, oldest first',
       request: { params: appParam },
-      responses: { 200: json('Snapshots', z.object({ snapshots: z.array(SnapshotShape) })), ...problems },
+      responses: {
+        200: json(
+          'Snapshots',
+          z.object({ snapshots: z.array(SnapshotShape), overruns: z.array(OverrunShape) }),
+        ),
+        ...problems,
+      },
     }),
     c => {
       const app = stored(c.req.valid('param').app)
-      return c.json(
-        { snapshots: store.snapshots(app.name).map(snapshot => renderSnapshot(snapshot, app)) },
-        200,
-      )
+      const snapshots = store.snapshots(app.name).map(snapshot => renderSnapshot(snapshot, app))
+      return c.json({ snapshots, overruns: store.overruns.of(app.name).map(renderOverrun) }, 200)
     },
   )
 

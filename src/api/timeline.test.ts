@@ -54,6 +54,9 @@ async function serve(timeline: Partial<Timeline>, log: Log = silent) {
     app: (name: string) => apps.get(name),
     snapshots: () => [snapshot(1, { changed: { added: 3, changed: 0, deleted: 1 } }), snapshot(2)],
     launch: () => undefined,
+    overruns: {
+      of: () => [{ app: 'notes', kind: 'killed', limit: 64, at: 0, until: 1_000, times: 2 }],
+    },
   }
   const get = (name: string) => {
     if (!apps.has(name)) throw unknownApp(name)
@@ -120,6 +123,15 @@ test('snapshots are listed with what they changed, which is current, and nothing
     changed: { added: 3, changed: 0, deleted: 1 },
   })
   assert.deepEqual([second?.['current'], second?.['changed']], [true, null])
+  assert.deepEqual(json['overruns'], [
+    {
+      kind: 'killed',
+      limit: 64,
+      at: '1970-01-01T00:00:00.000Z',
+      until: '1970-01-01T00:00:01.000Z',
+      times: 2,
+    },
+  ])
 })
 
 test('taking a snapshot says whether one was taken', async () => {

@@ -104,7 +104,7 @@ export class Apps {
   }
 
   async #delete(app: string): Promise<void> {
-    const { store, engine, logs, config, now, step, wakes } = this.#context
+    const { store, engine, logs, config, now, step, wakes, overruns } = this.#context
     const instance = this.get(app)
     store.beginDelete(app, now())
     step('delete.marked')
@@ -121,6 +121,7 @@ export class Apps {
     for (const { image } of [...store.releases(app), ...store.snapshots(app)]) store.forgetCopy(image)
     store.removeApp(app)
     wakes.forget(app)
+    overruns.forget(app)
     step('delete.forgotten')
     this.#instances.delete(app)
     this.#context.changes.emit('change', app)
@@ -164,6 +165,11 @@ export class Apps {
   /** The engine says that a container runs where nobody can reach it any more. */
   cutOff(container: string): void {
     for (const instance of this.all()) instance.died(container)
+  }
+
+  /** The engine says that a process of an app was killed for want of memory. */
+  ranOut(app: string): void {
+    this.find(app)?.resources.reachedLimit('killed')
   }
 
   /** Whether the engine's events are heard from now on. */

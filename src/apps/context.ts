@@ -9,6 +9,7 @@ import type { AppLogs } from './app-logs.ts'
 import type { Deaths } from './deaths.ts'
 import type { Keeper } from './keeper.ts'
 import type { Upstream } from './lease.ts'
+import type { Overruns } from './overruns.ts'
 import type { Step } from './steps.ts'
 import type { WakeTraces } from './wake-traces.ts'
 
@@ -40,6 +41,7 @@ export type Context = {
   origin: (host: string) => string
   deaths: Deaths
   wakes: WakeTraces
+  overruns: Overruns
   /** Emits `change` with the app's name after every change of its state. */
   changes: EventEmitter<{ change: [app: string] }>
 }

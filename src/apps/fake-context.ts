@@ -9,6 +9,7 @@ import { AppLogs } from './app-logs.ts'
 import type { Context } from './context.ts'
 import { Deaths } from './deaths.ts'
 import { Keeper } from './keeper.ts'
+import { Overruns } from './overruns.ts'
 import { WakeTraces } from './wake-traces.ts'
 
 /** In what one test's host differs from another's. */
@@ -51,6 +52,7 @@ export function fakeContext({
     origin: host => `http://${host}`,
     deaths: new Deaths(),
     wakes: new WakeTraces({ store, log, now }),
+    overruns: new Overruns({ store, log, now }),
     changes: new EventEmitter<{ change: [app: string] }>().setMaxListeners(0),
   }
 }

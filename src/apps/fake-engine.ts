@@ -289,6 +289,7 @@ export class FakeEngine implements Engine {
 
   memory = async () => new Map<string, number>()
   pressure = async () => undefined
+  limitHits = async () => undefined
   reclaim = (id: string) =>
     this.#call(`reclaim ${id}`, () => (this.machine.container(id).state === 'running' ? undefined : 0))
   freeze = (id: string) => this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })

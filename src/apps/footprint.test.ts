@@ -62,6 +62,17 @@ test('a limit that fits is suggested where the one there is is tight, or far too
   assert.equal(footprint().foot.suggest(256 * MiB), undefined)
 })
 
+test('an app that wanted more than its limit needs all of that, however little of it was seen', () => {
+  const { foot, stored } = footprint()
+  foot.sample(20 * MiB, { ...running, limit: 64 * MiB })
+  foot.reached(64 * MiB)
+  assert.equal(foot.suggest(64 * MiB), 96 * MiB)
+  foot.ended()
+  assert.deepEqual(stored, [64 * MiB])
+  assert.equal(foot.suggest(64 * MiB), 96 * MiB)
+  assert.equal(foot.suggest(96 * MiB), undefined)
+})
+
 test('a peak of long ago fades, run by run', () => {
   const { foot, stored } = footprint(100 * MiB)
   for (let run = 0; run < 3; run++) {

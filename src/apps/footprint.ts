@@ -99,6 +99,12 @@ export class Footprint {
     return Math.max(overhead + bytes, this.reserve(limit))
   }
 
+  /** It wanted more than its limit, bytes: it needs all of that, however little of it was seen. */
+  reached(limit: number): void {
+    this.#peak = Math.max(this.#peak, limit)
+    this.#samples = Math.max(this.#samples, enough)
+  }
+
   /** The run is over: what it needed is noted. With a full disk it is only remembered until the host ends. */
   ended(): void {
     const before = this.#before

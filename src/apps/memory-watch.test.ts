@@ -13,6 +13,11 @@ function watch({ host: { apps, engine, keeper } }: Stage, bytes: number): Memory
   return new MemoryWatch({ engine, keeper, log: silent }, apps)
 }
 
+/** Has a watch look so often. */
+async function lookTimes(memory: MemoryWatch, times: number): Promise<void> {
+  for (let looks = 0; looks < times; looks++) await memory.look()
+}
+
 /** Has each app asked once; their states afterwards. */
 async function visitAll(stage: Stage): Promise<string[]> {
   for (const name of names) await stage.read(name)
@@ -25,7 +30,7 @@ async function learn(stage: Stage, bytes: number): Promise<void> {
   const memory = watch(stage, bytes)
   for (const name of names) {
     await stage.read(name)
-    for (let looks = 0; looks < 3; looks++) await memory.look()
+    await lookTimes(memory, 3)
     await stage.app(name).sleep('manual')
   }
 }
@@ -42,4 +47,36 @@ test('what they need is known to the next run of the host', async t => {
   await learn(stage, 10 * MiB)
   await stage.crash()
   assert.deepEqual(await visitAll(stage), ['awake', 'awake', 'awake'])
+})
+
+test('an app that stays at its limit and wants more is told so once, and nobody else is', async t => {
+  const stage = new Stage(t, names)
+  const { engine, store } = stage.host
+  await stage.read('a')
+  let hits = 0
+  Object.assign(engine, { limitHits: async () => ++hits })
+  const overruns = () => store.overruns.of('a').map(({ kind, limit, times }) => ({ kind, limit, times }))
+  await lookTimes(watch(stage, 60 * MiB), 10)
+  assert.deepEqual([overruns(), hits], [[], 0])
+  await lookTimes(watch(stage, 99 * MiB), 20)
+  assert.deepEqual(overruns(), [{ kind: 'full', limit: 100 * MiB, times: 1 }])
+  assert.equal(stage.app('a').resources.memory.suggested, 160 * MiB)
+  assert.deepEqual(store.overruns.of('b'), [])
+})
+
+test('an app that has as much as its limit and wants no more is not told anything', async t => {
+  const stage = new Stage(t, names)
+  await stage.read('a')
+  Object.assign(stage.host.engine, { limitHits: async () => 7 })
+  await lookTimes(watch(stage, 99 * MiB), 20)
+  assert.deepEqual(stage.host.store.overruns.of('a'), [])
+})
+
+test('an app of which the kernel has killed a process is told so, and needs all that it may have', async t => {
+  const stage = new Stage(t, names)
+  await stage.read('a')
+  stage.host.apps.ranOut('a')
+  stage.host.apps.ranOut('nobody')
+  assert.equal(stage.host.store.overruns.of('a')[0]?.kind, 'killed')
+  assert.equal(stage.app('a').resources.memory.peak, 100 * MiB)
 })

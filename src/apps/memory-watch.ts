@@ -1,11 +1,16 @@
 import { messageOf } from '../problem.ts'
 import type { Apps } from './apps.ts'
+import { AtLimit } from './at-limit.ts'
 import type { Context } from './context.ts'
+import type { Instance } from './instance.ts'
+
+type Up = { instance: Instance; container: string }
 
 /** Looks at how much memory all instances have, in one pass, and has them charged for it. */
 export class MemoryWatch {
   readonly #context: Pick<Context, 'engine' | 'keeper' | 'log'>
   readonly #apps: Apps
+  readonly #atLimit = new AtLimit()
   #looking: Promise<void> | undefined
 
   constructor(context: Pick<Context, 'engine' | 'keeper' | 'log'>, apps: Apps) {
@@ -39,5 +44,19 @@ export class MemoryWatch {
       keeper.recharge(instance.name, instance.resources.has(bytes))
     }
     keeper.relieve()
+    await this.#tellOfFullOnes(up, found)
+  }
+
+  /** Those that stay at their limits and want more, while the kernel takes from them what it can. */
+  async #tellOfFullOnes(up: readonly Up[], found: ReadonlyMap<string, number>): Promise<void> {
+    this.#atLimit.keep(new Set(up.map(({ container }) => container)))
+    for (const { instance, container } of up) {
+      const bytes = found.get(container) ?? 0
+      const { limit } = instance.resources
+      if (instance.state !== 'awake' || !this.#atLimit.concerns(container, { bytes, limit })) continue
+      const hits = await this.#context.engine.limitHits(container)
+      if (hits === undefined || instance.container !== container) continue
+      if (this.#atLimit.look(container, hits)) instance.resources.reachedLimit('full')
+    }
   }
 }

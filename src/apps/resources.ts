@@ -1,11 +1,14 @@
+import type { Overrun } from '../store/records.ts'
 import type { Parts } from './parts.ts'
 import { differing, type LimitName } from './settings.ts'
 
+type Needed = Pick<Parts, 'context' | 'standing' | 'settings' | 'footprint'>
+
 /** What an app may use of the machine, what it uses, and what it turns out to need. */
 export class Resources {
-  readonly #parts: Pick<Parts, 'standing' | 'settings' | 'footprint'>
+  readonly #parts: Needed
 
-  constructor(parts: Pick<Parts, 'standing' | 'settings' | 'footprint'>) {
+  constructor(parts: Needed) {
     this.#parts = parts
   }
 
@@ -33,12 +36,23 @@ export class Resources {
     return this.#parts.footprint.known
   }
 
+  /** The most that it may have, bytes: what its container was created with, or what is set. */
+  get limit(): number {
+    const { standing, settings } = this.#parts
+    return (standing.live?.limits ?? settings.now).memory
+  }
+
+  /** It has as much memory as it may have, and wants more: its operator is told so. */
+  reachedLimit(kind: Overrun['kind']): void {
+    const { context, standing, footprint } = this.#parts
+    footprint.reached(this.limit)
+    context.overruns.note(standing.name, kind, this.limit)
+  }
+
   /** Its processes have so many bytes now. @returns what it is to be charged for */
   has(bytes: number): number {
-    const { standing, settings, footprint } = this.#parts
-    const { live } = standing
-    const ranFor = performance.now() - (live?.since ?? performance.now())
-    const { memory: limit } = live?.limits ?? settings.now
-    return footprint.sample(bytes, { limit, ranFor, frozen: standing.state === 'frozen' })
+    const { standing, footprint } = this.#parts
+    const ranFor = performance.now() - (standing.live?.since ?? performance.now())
+    return footprint.sample(bytes, { limit: this.limit, ranFor, frozen: standing.state === 'frozen' })
   }
 }

@@ -25,6 +25,7 @@ class Scene implements Watch {
     look: async () => void this.heard.push('look'),
     hears: (hearing: boolean) => void this.heard.push(hearing ? 'connected' : 'lost'),
     died: (container: string, code: number) => void this.heard.push(`${container} died with ${code}`),
+    ranOut: (app: string) => void this.heard.push(`${app} ran out of memory`),
     cutOff: (container: string) => void this.heard.push(`${container} cut off`),
   }
 

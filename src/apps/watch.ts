@@ -7,7 +7,7 @@ import type { Apps } from './apps.ts'
 /** What is watched, and who is told. */
 export type Watch = {
   engine: Pick<Engine, 'events' | 'probe' | 'prepare'>
-  apps: Pick<Apps, 'reconcile' | 'settled' | 'look' | 'hears' | 'died' | 'cutOff'>
+  apps: Pick<Apps, 'reconcile' | 'settled' | 'look' | 'hears' | 'died' | 'cutOff' | 'ranOut'>
   log: Log
 }
 
@@ -53,6 +53,10 @@ async function follow({ engine, apps, log }: Watch, signal: AbortSignal): Promis
     }
     if (event.kind === 'cut-off') {
       apps.cutOff(event.container)
+      continue
+    }
+    if (event.kind === 'out-of-memory') {
+      apps.ranOut(event.app)
       continue
     }
     const lost = connected && event.kind === 'disconnected'

@@ -1,15 +1,19 @@
-import type { ReleaseShape, SnapshotShape } from '../api/shapes.ts'
+import type { OverrunShape, ReleaseShape, SnapshotShape } from '../api/shapes.ts'
 import { formatChanges } from './points.ts'
 import { named, style } from './terminal.ts'
-import { formatBytes } from './units.ts'
+import { formatBytes, formatSize } from './units.ts'
 import { formatWhen } from './when.ts'
 
 const HEADING = ['', 'POINT', 'WHEN', 'WHY', 'CHANGED', 'ADDED', 'LAYERS', '']
 
-/** An app's history as rows of a table, oldest first: releases, and under each the snapshots taken since. */
+/**
+ * An app's history as rows of a table, oldest first: releases, and under each the snapshots taken since, and when it
+ * reached its memory limit.
+ */
 export function timelineRows(
   releases: readonly ReleaseShape[],
   snapshots: readonly SnapshotShape[],
+  overruns: readonly OverrunShape[],
   now: number,
 ): string[][] {
   // Numbers, too, are in the order of time, and more exact than milliseconds.
@@ -27,17 +31,37 @@ export function timelineRows(
   /** The last release above a row, and the one that the app was on then. */
   let above: number | undefined
   let on: number | undefined
-  const rows = points.map(point => {
+  const timed = points.map(point => {
     const when = formatWhen(point.at, now)
     if ('release' in point) {
       above = on = point.release.number
-      return releaseRow(point.release, when)
+      return { at: point.at, row: releaseRow(point.release, when) }
     }
     const why = reasonOf(point.snapshot, on)
     on = point.snapshot.release
-    return snapshotRow(point.snapshot, when, why, above)
+    return { at: point.at, row: snapshotRow(point.snapshot, when, why, above) }
   })
-  return [HEADING, ...rows]
+  for (const overrun of overruns) {
+    const at = Date.parse(overrun.at)
+    const next = timed.findIndex(other => other.at > at)
+    timed.splice(next === -1 ? timed.length : next, 0, { at, row: overrunRow(overrun, formatWhen(at, now)) })
+  }
+  return [HEADING, ...timed.map(({ row }) => row)]
+}
+
+function overrunRow({ kind, limit, times }: OverrunShape, when: string): string[] {
+  const what = kind === 'killed' ? 'out of memory' : 'memory full'
+  const often = times === 1 ? '' : `, ${times} times`
+  return [
+    style('yellow', '!', process.stdout),
+    '',
+    when,
+    `${what}: ${formatSize(limit)}${often}`,
+    '',
+    '',
+    '',
+    '',
+  ]
 }
 
 function releaseRow({ number, current, runtime, source }: ReleaseShape, when: string): string[] {

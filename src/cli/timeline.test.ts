@@ -48,7 +48,7 @@ test('timeline is one table in the order of time, with what is current', async (
   ]
   await using host = await fakeHost({
     'GET /v1/apps/notes/releases': answer({ releases }),
-    'GET /v1/apps/notes/snapshots': answer({ snapshots }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots, overruns: [] }),
   })
   const { code, stdout, stderr } = await run(['timeline', 'notes'], { host, env: { TZ: 'UTC' } })
   assert.equal(code, 0)
@@ -68,7 +68,7 @@ test('timeline is one table in the order of time, with what is current', async (
     '\nWhat one changed: dormice diff notes s4\nGo back to one:   dormice rollback notes s3\n',
   )
   const json = await run(['timeline', 'notes', '--json'], { host })
-  assert.deepEqual(JSON.parse(json.stdout), { app: 'notes', releases, snapshots })
+  assert.deepEqual(JSON.parse(json.stdout), { app: 'notes', releases, snapshots, overruns: [] })
 })
 
 test('timeline tells what a rollback left from what it made', async () => {
@@ -82,7 +82,7 @@ test('timeline tells what a rollback left from what it made', async () => {
   ]
   await using host = await fakeHost({
     'GET /v1/apps/notes/releases': answer({ releases: [release(1), release(2)] }),
-    'GET /v1/apps/notes/snapshots': answer({ snapshots }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots, overruns: [] }),
   })
   const { stdout } = await run(['timeline', 'notes'], { host })
   const why = stdout.match(/(?<= ago +)(before a|back to) \S+/g)
@@ -105,16 +105,56 @@ test('timeline shows what the app was until a deploy before the release that it 
         snapshot(1, { createdAt: ago(9), reason: 'deploy' }),
         snapshot(2, { createdAt: ago(8), release: 2, current: true }),
       ],
+      overruns: [],
     }),
   })
   const { stdout } = await run(['timeline', 'notes'], { host })
   assert.deepEqual(stdout.match(/\b[rs]\d\b/g), ['r1', 's1', 'r2', 's2'])
 })
 
+test('timeline shows when the app reached its memory limit, and how to give it more', async () => {
+  const overrun = (kind: 'killed' | 'full', minutes: number, times: number) => {
+    return { kind, limit: 64 * 1024 ** 2, at: ago(minutes), until: ago(1), times }
+  }
+  const known = app('notes')
+  const { settings } = known
+  const limitedTo = (memory: number) => answer({ ...known, settings: { ...settings, memory } })
+  const history = {
+    'GET /v1/apps/notes/releases': answer({ releases: [release(1)] }),
+    'GET /v1/apps/notes/snapshots': answer({
+      snapshots: [snapshot(1, { createdAt: ago(60) })],
+      overruns: [overrun('full', 120, 1), overrun('killed', 5, 3)],
+    }),
+  }
+  {
+    await using host = await fakeHost({ ...history, 'GET /v1/apps/notes': limitedTo(64 * 1024 ** 2) })
+    const { stdout, stderr } = await run(['timeline', 'notes'], { host })
+    assert.deepEqual(
+      stdout
+        .split('\n')
+        .slice(1, -1)
+        .map(line => line.slice(0, 59).trimEnd()),
+      [
+        '   r1     5 h ago    deployed node, 12 kB',
+        '!         2 h ago    memory full: 64 MiB',
+        '     s1   1 h ago    idle                            +1',
+        '!         5 min ago  out of memory: 64 MiB, 3 times',
+      ],
+    )
+    assert.match(
+      stderr,
+      /^\nnotes wanted more than its 64 MiB of memory, and a process of it was killed\.\nGive it more: dormice set notes memory=96m\n/,
+    )
+  }
+  await using host = await fakeHost({ ...history, 'GET /v1/apps/notes': limitedTo(128 * 1024 ** 2) })
+  const { stderr } = await run(['timeline', 'notes'], { host })
+  assert.doesNotMatch(stderr, /wanted more/)
+})
+
 test('timeline of an app without snapshots says how to get one', async () => {
   await using host = await fakeHost({
     'GET /v1/apps/notes/releases': answer({ releases: [release(1, { current: true })] }),
-    'GET /v1/apps/notes/snapshots': answer({ snapshots: [] }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots: [], overruns: [] }),
   })
   const { code, stdout, stderr } = await run(['timeline', 'notes'], { host })
   assert.equal(code, 0)
@@ -208,7 +248,7 @@ test('rollback to a release keeps what the app wrote', async () => {
 test('rollback of an app that never wrote anything is undone by its release', async () => {
   await using host = await fakeHost({
     'GET /v1/apps/notes': answer(app('notes', { release: 2 })),
-    'GET /v1/apps/notes/snapshots': answer({ snapshots: [] }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots: [], overruns: [] }),
     'POST /v1/apps/notes/rollback': answer(app('notes', { release: 1 })),
   })
   const { stdout, stderr } = await run(['rollback', 'notes', 'r1'], { host })
@@ -229,7 +269,7 @@ test('a rollback of an app that was lost promises no undo', async () => {
 test('a rollback that is refused changes nothing and says why', async () => {
   await using host = await fakeHost({
     'GET /v1/apps/notes': answer(app('notes')),
-    'GET /v1/apps/notes/snapshots': answer({ snapshots: [] }),
+    'GET /v1/apps/notes/snapshots': answer({ snapshots: [], overruns: [] }),
     'POST /v1/apps/notes/rollback': (_, response) =>
       answerProblem(response, { status: 404, code: 'unknown_snapshot', detail: 'notes has no snapshot s9' }),
   })
@@ -307,7 +347,10 @@ test('nothing that an app or an import named can command the terminal or look li
     'GET /v1/apps/notes/releases': answer({
       releases: [release(1, { source: { kind: 'image', reference: evil } })],
     }),
-    'GET /v1/apps/notes/snapshots': answer({ snapshots: [snapshot(1, { reason: evil as 'idle' })] }),
+    'GET /v1/apps/notes/snapshots': answer({
+      snapshots: [snapshot(1, { reason: evil as 'idle' })],
+      overruns: [],
+    }),
     'GET /v1/apps/notes/snapshots/1/changes': answer({ ...changes, truncated: false }),
   })
   assert.equal((await run(['diff', 'notes'], { host })).stdout, `A "/${escaped}"\n`)

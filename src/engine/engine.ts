@@ -191,6 +191,8 @@ export type EngineEvent =
   | { kind: 'died'; container: string; code: number }
   /** A container that runs lost its network for good. */
   | { kind: 'cut-off'; container: string }
+  /** A process of an app's instance was killed, for the instance has as much memory as it may have. It may go on. */
+  | { kind: 'out-of-memory'; app: string }
   /** The event stream was (re)connected: anything may have been missed, look again. */
   | { kind: 'connected' }
   | { kind: 'disconnected' }
@@ -218,6 +220,11 @@ export interface Engine {
   reclaim(id: string, signal: AbortSignal): Promise<number | undefined>
   /** Bytes that containers have in memory, frozen ones too; without those for which that cannot be seen from here. */
   memory(ids: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /**
+   * How often a container had as much memory as it may have, and wanted more, since it was made; undefined where that
+   * cannot be seen from here.
+   */
+  limitHits(id: string): Promise<number | undefined>
   /** How short of memory the engine's machine is; undefined where that cannot be seen from here. */
   pressure(): Promise<Pressure | undefined>
   /** Resolves with the exit once the container has ended. @throws {NotFound} also when it ended by being removed */

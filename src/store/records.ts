@@ -166,3 +166,18 @@ export type WakeTrace = {
   /** What that consisted of, ms, one after the other; of one that failed what is known. */
   parts: readonly { name: string; ms: number }[]
 }
+
+/**
+ * An app had as much memory as it may have, and wanted more. `killed`: the kernel has ended one of its processes for it,
+ * or all; `full`: it went on for a while, slowly, by giving up what it then had to read again.
+ */
+export type Overrun = {
+  app: string
+  kind: 'killed' | 'full'
+  /** The limit that it had, bytes. */
+  limit: number
+  /** When that was first, and when last, epoch ms, and how often. */
+  at: number
+  until: number
+  times: number
+}

@@ -153,6 +153,24 @@ export const wakes = sqliteTable(
   table => [index('wakes_app').on(table.app)],
 )
 
+/** When apps had as much memory as they may have and wanted more. */
+export const overruns = sqliteTable(
+  'overruns',
+  {
+    /** Counts up: the clock may be set back. */
+    id: integer().primaryKey(),
+    app: text().notNull(),
+    kind: text({ enum: ['killed', 'full'] }).notNull(),
+    /** The limit that it had. */
+    limit: integer('bytes').notNull(),
+    at: integer().notNull(),
+    /** When it last was so again. */
+    until: integer().notNull(),
+    times: integer().notNull(),
+  },
+  table => [index('overruns_app').on(table.app)],
+)
+
 export const tokens = sqliteTable(
   'tokens',
   {

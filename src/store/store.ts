@@ -7,6 +7,7 @@ import { CopyIndex } from './copy-index.ts'
 import { DomainStore } from './domain-store.ts'
 import { and, asc, drizzle, eq, isNull } from './drizzle.ts'
 import { openDatabase } from './open.ts'
+import { OverrunStore } from './overrun-store.ts'
 import type { App, Copy, Launch, Release, ReleaseFiles, Snapshot } from './records.ts'
 import { apps, copies, env, meta, tokens } from './schema.ts'
 import { envPlace, type Secrets } from './secrets.ts'
@@ -32,6 +33,8 @@ export class Store extends TimelineStore implements Disposable {
   readonly traffic: TrafficStore
   /** How apps woke. */
   readonly wakes: WakeStore
+  /** When apps reached their memory limits. */
+  readonly overruns: OverrunStore
 
   /**
    * Opens or creates the database file and the file `key` beside it, both 0600, and migrates the database.
@@ -48,6 +51,7 @@ export class Store extends TimelineStore implements Disposable {
     this.domains = new DomainStore(db)
     this.traffic = new TrafficStore(db)
     this.wakes = new WakeStore(db)
+    this.overruns = new OverrunStore(db)
     this.#db
       .insert(meta)
       .values({ key: 'host', value: randomBytes(6).toString('hex') })

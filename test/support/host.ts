@@ -203,9 +203,10 @@ export class TestHost implements AsyncDisposable {
     if (answer.status !== 200) throw new Error(`sleep of ${app}: ${answer.body}`)
   }
 
-  /** Resolves once the host has logged an event of that name. */
-  async logged(name: string): Promise<void> {
-    while (!this.log.some(({ event }) => event === name)) await once(this.#said, 'event')
+  /** Resolves once the host has logged an event of that name, of that app if one is given. */
+  async logged(name: string, of?: string): Promise<void> {
+    const isIt = ({ event, app }: Record<string, unknown>) => event === name && (of ?? app) === app
+    while (!this.log.some(isIt)) await once(this.#said, 'event')
   }
 
   async state(app: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { ReleaseShape, SnapshotShape } from '../../api/shapes.ts'
+import type { AppShape, OverrunShape, ReleaseShape, SnapshotShape } from '../../api/shapes.ts'
 import { appPath, Client } from '../client.ts'
 import { examples } from '../examples.ts'
 import { invocation } from '../invocation.ts'
@@ -7,14 +7,19 @@ import { type Json, jsonOption } from '../options.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark, style } from '../terminal.ts'
 import { timelineRows } from '../timeline-rows.ts'
+import { formatSize } from '../units.ts'
+
+const MiB = 1024 ** 2
+/** What limits that are advised are multiples of, bytes. */
+const step = 16 * MiB
 
 export function timelineCommand(): Command {
   return new Command('timeline')
     .description(
-      'Show an app’s history, newest last: its releases (r1, r2, …) and the snapshots of what it wrote (s1, s2, …), one for each sleep that changed something. “*” marks the release and the snapshot that it goes on from; +3 ~1 −2 are files added, changed and deleted.',
+      'Show an app’s history, newest last: its releases (r1, r2, …) and the snapshots of what it wrote (s1, s2, …), one for each sleep that changed something. “*” marks the release and the snapshot that it goes on from; +3 ~1 −2 are files added, changed and deleted; “!” is where it reached its memory limit.',
     )
     .argument('<app>', 'the app’s name')
-    .addOption(jsonOption('{"app", "releases", "snapshots"}'))
+    .addOption(jsonOption('{"app", "releases", "snapshots", "overruns"}'))
     .addHelpText(
       'after',
       examples(['timeline notes', 'a table'], ['timeline notes --json', 'the same for scripts']),
@@ -25,18 +30,32 @@ export function timelineCommand(): Command {
 async function timeline(app: string, { json }: Json): Promise<void> {
   const client = new Client()
   const { releases } = await client.get<{ releases: ReleaseShape[] }>(appPath(app, 'releases'))
-  const { snapshots } = await client.get<{ snapshots: SnapshotShape[] }>(appPath(app, 'snapshots'))
-  if (json) return printJson({ app, releases, snapshots })
+  const { snapshots, overruns } = await client.get<{
+    snapshots: SnapshotShape[]
+    overruns: OverrunShape[]
+  }>(appPath(app, 'snapshots'))
+  if (json) return printJson({ app, releases, snapshots, overruns })
   if (releases.length === 0) {
     remark(`${app} has no release yet. Deploy one: ${invocation('deploy', './my-app', '--name', app)}`)
     return
   }
-  const [heading = '', ...lines] = table(timelineRows(releases, snapshots, Date.now())).map(line =>
+  const [heading = '', ...lines] = table(timelineRows(releases, snapshots, overruns, Date.now())).map(line =>
     line.trimEnd(),
   )
   print(style('bold', heading, process.stdout))
   for (const line of lines) print(line)
+  const last = overruns.at(-1)
+  if (last) tellOfLimit(await client.get<AppShape>(appPath(app)), last)
   tellMore(app, snapshots)
+}
+
+/** Unless it has another limit by now. */
+function tellOfLimit({ name, settings, memory }: AppShape, { kind, limit }: OverrunShape): void {
+  if (settings.memory !== limit) return
+  const ends = kind === 'killed' ? 'a process of it was killed' : 'it was slow'
+  const fitting = Math.max(memory.suggested ?? 0, Math.ceil((limit * 1.5) / step) * step)
+  remark(`\n${name} wanted more than its ${formatSize(limit)} of memory, and ${ends}.`)
+  remark(`Give it more: ${invocation('set', name, `memory=${fitting / MiB}m`)}`)
 }
 
 function tellMore(app: string, snapshots: readonly SnapshotShape[]): void {

@@ -126,3 +126,16 @@ test('swap that the kernel does not count is left alone', async t => {
   await group?.restore(unasked)
   assert.throws(() => read(`${folder}/memory.swap.max`), { code: 'ENOENT' })
 })
+
+test('how often a container has hit its limit is told', async t => {
+  const one = kernel(t, {
+    ...v1(`cgroup/memory/docker/${id}`),
+    [`cgroup/memory/docker/${id}/memory.failcnt`]: '12\n',
+  })
+  assert.equal(await (await MemoryGroup.usual(id, one.roots))?.limitHits(), 12)
+  const two = kernel(t, {
+    ...v2(`cgroup/docker/${id}`, '0'),
+    [`cgroup/docker/${id}/memory.events`]: 'low 0\nhigh 0\nmax 34\noom 1\noom_kill 1\n',
+  })
+  assert.equal(await (await MemoryGroup.usual(id, two.roots))?.limitHits(), 34)
+})

@@ -83,6 +83,12 @@ export class MemoryGroup {
     return Math.max(bytes, 0)
   }
 
+  /** How often it was to have more than its limit, and the kernel had to take something from it first, or refuse. */
+  async limitHits(): Promise<number> {
+    if (this.#version === 1) return Number(await this.#read('memory.failcnt'))
+    return Number(/^max (\d+)$/m.exec(await this.#read('memory.events'))?.[1] ?? 0)
+  }
+
   /**
    * Has the kernel take out of memory what it can, to swap where there is some.
    *

@@ -121,6 +121,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
     await thaw(this.#docker, id)
   }
   memory = (ids: readonly string[]) => this.#memory.of(ids)
+  limitHits = (id: string) => this.#memory.limitHits(id)
   pressure = () => this.#memory.pressure()
   reclaim = (id: string, signal: AbortSignal) => this.#memory.reclaim(id, signal)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)

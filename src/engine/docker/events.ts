@@ -8,11 +8,14 @@ import { ownedBy, readLabels } from './labels.ts'
 const firstPause = 100
 const longestPause = 5_000
 
+/** What the engine's stream has of an event. */
+type Told = { Action: string; Actor: { ID: string; Attributes?: Record<string, string> } }
+
 /** What holds a sandbox has ended. */
 export type SandboxDied = { kind: 'sandbox-died'; sandbox: string }
 
 /**
- * Deaths of this host's containers, as they happen. The stream reconnects for ever with capped backoff;
+ * Deaths of this host's containers and of processes for want of memory, as they happen. The stream reconnects for ever with capped backoff;
  * `connected` says that events may have been missed before it.
  */
 export async function* events(
@@ -25,7 +28,7 @@ export async function* events(
     try {
       const stream = (await bounded('listen to events', 20_000, () =>
         docker.getEvents({
-          filters: { ...ownedBy(host), type: ['container'], event: ['die'] },
+          filters: { ...ownedBy(host), type: ['container'], event: ['die', 'oom'] },
           abortSignal: signal,
         }),
       )) as Readable
@@ -50,9 +53,12 @@ async function* read(stream: Readable): AsyncGenerator<EngineEvent | SandboxDied
     rest = lines.pop() ?? ''
     for (const line of lines) {
       if (line.trim() === '') continue
-      const { Actor }: { Actor: { ID: string; Attributes?: Record<string, string> } } = JSON.parse(line)
+      const { Action, Actor }: Told = JSON.parse(line)
       // The engine tells a container's labels among its attributes.
-      if (readLabels(Actor.Attributes).role === 'sandbox') yield { kind: 'sandbox-died', sandbox: Actor.ID }
+      const { role, app } = readLabels(Actor.Attributes)
+      if (Action === 'oom') {
+        if (role === 'instance') yield { kind: 'out-of-memory', app }
+      } else if (role === 'sandbox') yield { kind: 'sandbox-died', sandbox: Actor.ID }
       else yield { kind: 'died', container: Actor.ID, code: Number(Actor.Attributes?.exitCode ?? 0) }
     }
   }

@@ -35,6 +35,12 @@ export class Memory {
     return found
   }
 
+  /** See `Engine.limitHits`. */
+  async limitHits(id: string): Promise<number | undefined> {
+    const group = await this.#group(id).catch(() => undefined)
+    return group?.limitHits().catch(() => undefined)
+  }
+
   /** See `Engine.pressure`. */
   async pressure(): Promise<Pressure | undefined> {
     return this.#isHere ? machinePressure() : undefined
