@@ -351,6 +351,20 @@ test('one yields although there is memory, but not while another does, and none 
   assert.deepEqual([worker.reasons, a.reasons, b.reasons], [[], ['memory'], ['freeze']])
 })
 
+test('one that gives nothing back when it is frozen sleeps, and others are not frozen in vain', async () => {
+  for (const policy of Object.values(policies)) {
+    const { keeper, fakes } = keeperOf(20, ['a', 'b', 'c'], policy)
+    const { a, b, c } = fakes as Record<'a' | 'b' | 'c', Fake>
+    for (const fake of [a, b]) {
+      Object.assign(fake, { freezeAfter: 30_000, resident: 10 })
+      fake.asleep.resolve()
+      await keeper.admit(fake, 10, 1_000)
+    }
+    await keeper.admit(c, 10, 1_000)
+    assert.deepEqual([a.reasons, b.reasons, keeper.used], [['freeze', 'memory'], [], 20])
+  }
+})
+
 test('one that cannot be frozen sleeps instead', async () => {
   const { keeper, fakes } = keeperOf(10, ['a', 'b'])
   const { a, b } = fakes as Record<'a' | 'b', Fake>

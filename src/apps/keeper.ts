@@ -259,8 +259,12 @@ export class Keeper {
 
   #makeYield({ instance, move }: Yields): void {
     const sleep = () => instance.sleep('memory')
+    const before = this.#charges.get(instance.name)
+    // As where its memory cannot be reached from here: others would be frozen in vain like it.
+    const gaveNothing = () => instance.frozen && this.#charges.get(instance.name) === before
     // One that cannot be frozen, as while somebody who does not count as a visitor is answered, can still sleep.
-    this.#dismiss(instance, move === 'freeze' ? () => instance.freeze('memory').catch(sleep) : sleep)
+    const freeze = () => instance.freeze('memory').then(() => (gaveNothing() ? sleep() : undefined), sleep)
+    this.#dismiss(instance, move === 'freeze' ? freeze : sleep)
   }
 
   /** Those that may yield, least recently used first. */
