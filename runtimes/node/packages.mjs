@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
 
+/** Builds run in the app's folder. */
+const ownName = nameIn(textOf('package.json'))
 const NAMED = /\b(?:require\s*\(|import\s*\(|from|import)\s*(['"])([^'"\n]+)\1/g
 
 /**
@@ -23,10 +25,19 @@ export function loadPackages(file, seen = new Set()) {
   }
 }
 
-/** Whether a file of the app itself is meant: by its path, or by a name that the app's `package.json` gives it, `#…`. */
+/** Whether a file of the app itself is meant: by its path, by a name of its `package.json`'s, `#…`, or by its own name. */
 function isOwn(name, require) {
   if (name.startsWith('#')) return !require.resolve(name).includes('/node_modules/')
+  if (name === ownName || name.startsWith(`${ownName}/`)) return true
   return /^\.{0,2}\/|^\.\.?$/.test(name)
+}
+
+function nameIn(packageJson) {
+  try {
+    return JSON.parse(packageJson).name
+  } catch {
+    return undefined
+  }
 }
 
 function textOf(file) {

@@ -192,7 +192,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
         continue
       }
       if (event.kind === 'connected') {
-        this.#seccomp.forget()
+        void this.#seccomp.refresh()
         void this.#sandboxes.check()
       }
       yield event

@@ -30,10 +30,13 @@ test('a profile that the engine was given stays, and an engine that can use none
 })
 
 test('an engine that could not answer, or may be another one, is asked again', async () => {
-  const seccomp = new Seccomp(engine(new Error('away'), builtin, { ...builtin, SecurityOptions: [] }))
+  const away = new Error('away')
+  const seccomp = new Seccomp(engine(away, builtin, away, { ...builtin, SecurityOptions: [] }))
   await assert.rejects(seccomp.profile())
   assert.notEqual(await seccomp.profile(), undefined)
-  seccomp.forget()
+  await seccomp.refresh()
+  assert.notEqual(await seccomp.profile(), undefined)
+  await seccomp.refresh()
   assert.equal(await seccomp.profile(), undefined)
 })
 

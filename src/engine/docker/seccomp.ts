@@ -103,9 +103,17 @@ export class Seccomp {
     return this.#profile
   }
 
-  /** It may be another engine from now on. */
-  forget(): void {
-    this.#profile = undefined
+  /** It may be another engine from now on: it is asked, and nobody waits for that. */
+  async refresh(): Promise<void> {
+    const found = this.#ask()
+    // Where it is away once more, what is known of it still holds.
+    if (
+      await found.then(
+        () => true,
+        () => false,
+      )
+    )
+      this.#profile = found
   }
 
   async #ask(): Promise<string | undefined> {

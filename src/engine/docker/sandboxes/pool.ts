@@ -67,7 +67,7 @@ export class Pool<T> implements AsyncDisposable {
     return taken
   }
 
-  /** Runs what none is to be made beside. */
+  /** Runs what has one, and what none is to be made beside. */
   async during<R>(run: () => Promise<R>): Promise<R> {
     this.#running++
     try {

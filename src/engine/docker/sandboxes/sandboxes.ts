@@ -86,9 +86,10 @@ export class Sandboxes implements AsyncDisposable {
    * @param start given no sandbox it is to start without; called once more without one that has gone
    */
   async into<T extends { id: string }>(start: (sandbox: Sandbox | undefined) => Promise<T>): Promise<T> {
+    const sandbox = this.#pool.take()
+    // Nothing stands back behind it: with none ready, the next ones are what takes less long to wait for.
+    if (sandbox === undefined) return start(undefined)
     return this.#pool.during(async () => {
-      const sandbox = this.#pool.take()
-      if (sandbox === undefined) return start(undefined)
       try {
         const started = await start(sandbox)
         this.#used.set(started.id, sandbox.id)
