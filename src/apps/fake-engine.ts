@@ -47,6 +47,8 @@ export type FakeContainer = {
   exit: PromiseWithResolvers<Exit>
   /** It ended by itself or by a call whose answer was lost, not because it was told to stop. */
   died: boolean
+  /** It is frozen, and its memory was given back. */
+  reclaimed: boolean
   /** What it does without being asked; see `Engine.cpuTime` and `Engine.outbound`. */
   cpuTime: number
   outbound: number
@@ -59,6 +61,8 @@ export type Turn = (what: string) => Promise<void>
 export class FakeMachine {
   readonly containers = new Map<string, FakeContainer>()
   readonly images = new Map<string, FakeImage>()
+  /** Bytes that an app's processes have once they run; nothing is told of an app that is not here. */
+  readonly bytes = new Map<string, number>()
   /** Fates of the next calls, in order; then all calls work. */
   fates: Fate[] = []
   readonly #turn: Turn
@@ -148,6 +152,7 @@ export class FakeMachine {
       runs: 0,
       exit: Promise.withResolvers(),
       died: false,
+      reclaimed: false,
       cpuTime: 0,
       outbound: 0,
     }
@@ -176,7 +181,26 @@ export class FakeMachine {
   unpause(id: string): void {
     const container = this.container(id)
     if (container.state === 'paused') container.state = 'running'
+    container.reclaimed = false
     if (container.state !== 'running') throw new Error(`${id} is not running`)
+  }
+
+  /** Of a frozen one nothing is left in memory. */
+  reclaim(id: string): number | undefined {
+    const container = this.container(id)
+    if (container.state === 'running') return undefined
+    container.reclaimed = true
+    return 0
+  }
+
+  memory(ids: readonly string[]): Map<string, number> {
+    const found = ids.flatMap(id => {
+      const container = this.containers.get(id)
+      const bytes = container && this.bytes.get(container.labels.app)
+      if (bytes === undefined || (container?.state !== 'running' && container?.state !== 'paused')) return []
+      return [[id, container.reclaimed ? 0 : bytes] as const]
+    })
+    return new Map(found)
   }
 
   end(id: string, code: number, died: boolean): void {
@@ -287,11 +311,10 @@ export class FakeEngine implements Engine {
 
   async prepare(): Promise<void> {}
 
-  memory = async () => new Map<string, number>()
+  memory = (ids: readonly string[]) => this.#call('read memory', () => this.machine.memory(ids))
   pressure = async () => undefined
   limitHits = async () => undefined
-  reclaim = (id: string) =>
-    this.#call(`reclaim ${id}`, () => (this.machine.container(id).state === 'running' ? undefined : 0))
+  reclaim = (id: string) => this.#call(`reclaim ${id}`, () => this.machine.reclaim(id))
   freeze = (id: string) => this.#call(`freeze ${id}`, () => this.machine.pause(id), { late: true })
   thaw = (id: string) => this.#call(`thaw ${id}`, () => this.machine.unpause(id), { late: true })
 

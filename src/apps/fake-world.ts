@@ -15,6 +15,7 @@ import { fakeContext } from './fake-context.ts'
 import { type Behaviour, FakeEngine, FakeMachine, type Fate } from './fake-engine.ts'
 import { overhead } from './footprint.ts'
 import type { Keeper } from './keeper.ts'
+import { MemoryWatch } from './memory-watch.ts'
 import { releaseTag, snapshotTag } from './naming.ts'
 import type { Next } from './next.ts'
 import { toSnapshot } from './sleep.ts'
@@ -39,6 +40,8 @@ export type Step =
   | { do: 'vanish'; app: Name }
   | { do: 'sweep'; ms: number }
   | { do: 'look' }
+  | { do: 'press' }
+  | { do: 'weigh'; bytes: { [name in Name]: number }; looks: number }
   | { do: 'crash' }
   | { do: 'trouble'; fates: Fate[] }
 
@@ -57,6 +60,7 @@ export class FakeHost {
   readonly apps: Apps
   readonly keeper: Keeper
   readonly wakes: WakeTraces
+  readonly memory: MemoryWatch
   readonly crashed = Promise.withResolvers<'crashed'>()
   readonly deploying = new Set<string>()
 
@@ -75,6 +79,7 @@ export class FakeHost {
     this.keeper = context.keeper
     this.wakes = context.wakes
     this.apps = new Apps(context)
+    this.memory = new MemoryWatch(context, this.apps)
     this.apps.hears(true)
   }
 
@@ -223,7 +228,21 @@ export class World {
     this.machine.fates = []
     // As the host does once the engine is back.
     if (this.#trouble) await this.#drive(this.#host.apps.look())
+    if (this.machine.bytes.size > 0) await this.#relieve()
     this.#check()
+  }
+
+  /** Nobody uses any app: within some looks at the memory they have no more than they may. */
+  async #relieve(): Promise<void> {
+    const { apps, memory, keeper } = this.#host
+    // One that died and nobody was told of is charged until that is noticed.
+    await this.#drive(apps.look())
+    let looks = 0
+    do await this.#drive(memory.look())
+    while (keeper.used > keeper.budget && ++looks < names.length * 2)
+    assert.ok(keeper.used <= keeper.budget, `${keeper.used / MiB} MiB are charged: ${this.#describe()}`)
+    // Once more, for what has changed since.
+    await this.#drive(memory.look())
   }
 
   /** Everything sleeps in the end, and what was acknowledged can be read afterwards through a request. */
@@ -342,6 +361,13 @@ export class World {
         return
       case 'look':
         return this.#ended(host, step, apps.look(), [])
+      case 'press':
+        keeper.yieldOne()
+        return
+      case 'weigh':
+        for (const name of names) this.machine.bytes.set(name, step.bytes[name])
+        for (let looks = 0; looks < step.looks; looks++) await this.#ended(host, step, host.memory.look(), [])
+        return
       case 'crash': {
         host.crash()
         const next = new FakeHost(this)
@@ -544,7 +570,7 @@ export class World {
   }
 
   #check(): void {
-    const { store, apps, keeper } = this.#host
+    const { store, apps } = this.#host
     for (const name of names) {
       const known = this.#of(name)
       const app = store.app(name)
@@ -570,15 +596,8 @@ export class World {
       const lost = known.acknowledged.filter(one => newest.get(one.value) !== 'written')
       assert.deepEqual(lost, [], `${name} lost what it had acknowledged`)
     }
-    const awake = [...apps.all()].filter(one => one.state === 'awake').length
-    const frozen = [...apps.all()].filter(one => one.frozen).length
-    const charged = (keeper.used - (awake + frozen) * overhead) / memory
-    // What cannot be given back stays charged.
-    const solid = this.#everTrouble ? frozen : 0
-    assert.ok(
-      charged >= awake && charged <= awake + solid && Number.isInteger(charged),
-      `memory is charged for ${charged} instances, and ${awake} are awake, ${frozen} frozen`,
-    )
+    if (this.machine.bytes.size > 0) this.#checkCharges()
+    else this.#checkLimits()
     for (const one of apps.all()) {
       assert.deepEqual(one.load, { leases: 0, waiting: 0 }, `${one.name} has requests`)
       assert.ok(one.state !== 'waking' && one.state !== 'falling-asleep', `${one.name} stays ${one.state}`)
@@ -595,6 +614,33 @@ export class World {
       if (this.#everTrouble && frozen) continue
       assert.equal(container.state === 'paused', frozen, `${container.id} is ${container.state}`)
     }
+  }
+
+  /** Nobody has looked at the memory: who is awake is charged its limit. */
+  #checkLimits(): void {
+    const { apps, keeper } = this.#host
+    const awake = [...apps.all()].filter(one => one.state === 'awake').length
+    const frozen = [...apps.all()].filter(one => one.frozen).length
+    const charged = (keeper.used - (awake + frozen) * overhead) / memory
+    // What cannot be given back stays charged.
+    const solid = this.#everTrouble ? frozen : 0
+    assert.ok(
+      charged >= awake && charged <= awake + solid && Number.isInteger(charged),
+      `memory is charged for ${charged} instances, and ${awake} are awake, ${frozen} frozen`,
+    )
+  }
+
+  /** Who is up is charged for what it has and may need, and nobody else. */
+  #checkCharges(): void {
+    const { apps, keeper } = this.#host
+    const up = [...apps.all()].filter(one => one.state === 'awake' || one.frozen)
+    const charges = up.map(({ container = '', resources }) => {
+      const bytes = this.machine.memory([container]).get(container)
+      assert.ok(bytes !== undefined, `${container} is not there`)
+      return Math.min(resources.has(bytes), keeper.budget)
+    })
+    const sum = charges.reduce((all, one) => all + one, 0)
+    assert.equal(keeper.used / MiB, sum / MiB, `MiB are charged: ${this.#describe()}`)
   }
 
   #describe(): string {

@@ -26,6 +26,15 @@ const sweep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('sweep'), ms: fc.constantFrom(60_000, 600_000) }),
   fc.record({ do: fc.constant('look') }),
 )
+/** Up to a fifth more than their limits, which is more than the budget of all together. */
+const bytes = fc.nat(120).map(mib => mib * 1024 ** 2)
+const weigh: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('weigh'),
+  bytes: fc.record({ a: bytes, b: bytes, c: bytes }),
+  looks: fc.integer({ min: 1, max: 4 }),
+})
+/** The machine is short of memory. */
+const press: fc.Arbitrary<Step> = fc.record({ do: fc.constant('press') })
 const crash: fc.Arbitrary<Step> = fc.record({ do: fc.constant('crash') })
 const die: fc.Arbitrary<Step> = fc.record({ do: fc.constant('die'), app, told: fc.boolean() })
 const vanish: fc.Arbitrary<Step> = fc.record({ do: fc.constant('vanish'), app })
@@ -58,26 +67,39 @@ function explore(title: string, seed: number, steps: fc.WeightedArbitrary<Step>[
   })
 }
 
-const weigh = (weight: number, arbitrary: fc.Arbitrary<Step>) => ({ weight, arbitrary })
-const peace = [weigh(6, request), weigh(3, move), weigh(1, sweep), weigh(2, deploy)]
+const often = (weight: number, arbitrary: fc.Arbitrary<Step>) => ({ weight, arbitrary })
+const peace = [often(6, request), often(3, move), often(1, sweep), often(2, deploy)]
 
 explore(
   'requests, sleeps, restarts and deploys in any interleaving lose no write and fail no request',
   1,
   peace,
 )
-explore('apps that die and are deleted harm nothing else', 2, [...peace, weigh(2, die), weigh(1, remove)])
+explore('apps that die and are deleted harm nothing else', 2, [...peace, often(2, die), often(1, remove)])
 explore('a container that somebody removes takes along only what was written since the newest snapshot', 5, [
   ...peace,
-  weigh(3, snapshot),
-  weigh(2, vanish),
-  weigh(1, crash),
+  often(3, snapshot),
+  often(2, vanish),
+  often(1, crash),
 ])
-explore('a host that crashes at any moment loses nothing', 3, [...peace, weigh(1, remove), weigh(2, crash)])
+explore('a host that crashes at any moment loses nothing', 3, [...peace, often(1, remove), often(2, crash)])
 explore('an engine that fails at any call, or does the work and does not say so, loses nothing', 4, [
   ...peace,
-  weigh(1, die),
-  weigh(1, remove),
-  weigh(1, crash),
-  weigh(3, trouble),
+  often(1, die),
+  often(1, remove),
+  often(1, crash),
+  often(3, trouble),
+])
+explore('apps whose memory grows and shrinks have, once nobody uses them, no more than the budget', 6, [
+  ...peace,
+  often(3, weigh),
+  often(1, press),
+  often(1, die),
+  often(1, crash),
+])
+explore('memory that is looked at while the engine fails is charged aright once it works again', 7, [
+  ...peace,
+  often(2, weigh),
+  often(1, vanish),
+  often(2, trouble),
 ])
