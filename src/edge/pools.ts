@@ -1,5 +1,6 @@
-import { type buildConnector, Client } from 'undici'
+import type { buildConnector } from 'undici'
 import type { Upstream } from '../apps/lease.ts'
+import { Client } from './client.ts'
 import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 

@@ -1,9 +1,10 @@
-import Docker from 'dockerode'
+import type Client from 'dockerode'
 import { messageOf } from '../../problem.ts'
 import { EngineUnavailable, NotFound } from '../engine.ts'
+import { Docker } from './dockerode.ts'
 
 /** A client of the engine that `DOCKER_HOST` names, else of the local socket. */
-export function connect(): Docker {
+export function connect(): Client {
   return new Docker()
 }
 
