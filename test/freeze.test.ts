@@ -119,6 +119,7 @@ describe('a frozen app', () => {
   test('that a crash left sleeps with the next start if it is never to be frozen by now', async () => {
     await freeze()
     await host.api('PATCH', '/v1/apps/counter', { freeze: 'off' })
+    assert.equal((await freeze()).json.code, 'freeze_off')
     await host.kill('SIGKILL')
     await host.boot()
     assert.deepEqual([await host.state('counter'), await host.containers()], ['asleep', []])

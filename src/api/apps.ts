@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { unknownApp } from '../apps/problems.ts'
+import { freezeOff, unknownApp } from '../apps/problems.ts'
 import { effectiveSettings } from '../apps/settings.ts'
 import { Problem } from '../problem.ts'
 import { AppSettings } from '../releases/manifest.ts'
@@ -91,6 +91,7 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
     sleep: (name: string) => apps.get(name).sleep('manual'),
     freeze: async (name: string) => {
       const instance = apps.get(name)
+      if (instance.isNeverFrozen) throw freezeOff(name)
       if (!instance.frozen) await instance.wake()
       await instance.freeze('manual')
     },

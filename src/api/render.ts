@@ -29,7 +29,6 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
     requests: { running: leases, waiting },
     settings: {
       ...settings,
-      freeze: settings.freezeAfter === undefined ? 'off' : 'auto',
       freezeAfter: settings.freezeAfter ?? null,
       ignore: rules?.ignore ?? null,
       waiting: rules?.waiting ?? null,

@@ -29,6 +29,13 @@ function serve(t: TestContext, uploaded: AppSettings = {}) {
   return { ask, patch, stored: () => store.app('notes')?.settings }
 }
 
+test('what is set about freezing is shown as it was set, not what comes of it', async t => {
+  const { ask, patch } = serve(t)
+  await patch({ freezeAfter: '2s', freeze: 'off' })
+  const { freeze, freezeAfter } = (await ask()).json.settings
+  assert.deepEqual([freeze, freezeAfter], ['off', 2_000])
+})
+
 test('an app’s settings are shown with where each comes from, access rules one by one', async t => {
   const { ask, patch } = serve(t, {
     pids: 64,

@@ -24,10 +24,15 @@ export class Freezing {
     this.#waking = waking
   }
 
-  /** Whether it is of use to try. */
+  /** Whether it may be tried, and is of use. */
   get possible(): boolean {
     const { live } = this.#parts.standing
-    return live === undefined || live.container !== this.#refused
+    return this.#isAllowed && (live === undefined || live.container !== this.#refused)
+  }
+
+  get #isAllowed(): boolean {
+    const { freeze, freezeAfter } = this.#parts.settings.now
+    return freeze === 'auto' && freezeAfter !== undefined
   }
 
   /** Resolves once the memory of the frozen app is given back, as far as that can be done from here. */
@@ -81,7 +86,7 @@ export class Freezing {
   async adopt({ id, address, limits }: Container): Promise<boolean> {
     const { context, standing, engineSide, settings, failures, footprint } = this.#parts
     const spec = context.store.launch(standing.name)?.release.spec
-    if (spec === undefined || address === undefined || settings.now.freezeAfter === undefined) return false
+    if (spec === undefined || address === undefined || !this.#isAllowed) return false
     const limit = limits?.memory ?? settings.now.memory
     const bytes = (await context.engine.memory([id])).get(id)
     this.#waking.charge(

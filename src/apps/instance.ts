@@ -118,6 +118,11 @@ export class Instance implements Leasable, Keepable {
     return this.#freezing.possible ? this.#settings.now.freezeAfter : undefined
   }
 
+  /** It is set that it is not to be frozen. */
+  get isNeverFrozen(): boolean {
+    return this.#settings.now.freeze === 'off'
+  }
+
   get watched(): boolean {
     return !this.frozen && this.#settings.now.idle !== 'requests'
   }

@@ -44,6 +44,14 @@ export function freezeRefused(app: string, state: string): Problem {
   })
 }
 
+export function freezeOff(app: string): Problem {
+  return new Problem({
+    code: 'freeze_off',
+    status: 409,
+    detail: `${app} is not to be frozen: its setting "freeze" is "off"; accepted is an app with "auto"`,
+  })
+}
+
 /** @param timeout ms */
 export function wakeTimeout(app: string, timeout: number): Problem {
   return new Problem({

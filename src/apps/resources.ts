@@ -20,7 +20,9 @@ export class Resources {
   /** Bytes: what its processes have now, the most that it is known to need, and a limit that would fit better. */
   get memory(): Record<'now' | 'peak' | 'suggested', number | undefined> {
     const { footprint, settings } = this.#parts
-    const { now, peak } = footprint
+    const { now, peak: before } = footprint
+    // A look at a frozen app shows what it kept, also where none was taken before.
+    const peak = now === undefined || before === undefined ? before : Math.max(now, before)
     return { now, peak, suggested: footprint.suggest(settings.now.memory) }
   }
 

@@ -15,8 +15,10 @@ export type EffectiveSettings = {
   cpu: number
   pids: number
   sleepAfter: number
-  /** Idle time until it is frozen; undefined: it never is. */
+  /** Idle time until it is frozen; undefined: it never is for idleness. */
   freezeAfter: number | undefined
+  /** `off`: it is not frozen for whatever reason. */
+  freeze: NonNullable<AppSettings['freeze']>
   /** What else than requests counts as activity: CPU time used, or connections opened. */
   idle: NonNullable<AppSettings['idle']>
   /** How long a request is held for a wake. */
@@ -53,7 +55,8 @@ export function effectiveSettings(
     cpu: Math.min(chosen.cpu ?? 1, cores),
     pids: chosen.pids ?? 256,
     sleepAfter: chosen.sleepAfter ?? config.sleepAfter,
-    freezeAfter: chosen.freeze === 'off' ? undefined : (chosen.freezeAfter ?? config.freezeAfter),
+    freezeAfter: chosen.freezeAfter ?? config.freezeAfter,
+    freeze: chosen.freeze ?? 'auto',
     idle: chosen.idle ?? 'requests',
     wakeTimeout: chosen.wakeTimeout ?? 30_000,
     startTimeout: chosen.startTimeout ?? 30_000,

@@ -5,7 +5,7 @@ type Setting = { kind: Kind; accepted: string; what: string }
 
 /** What can be set for an app, by its name in `dormice.json`. The host says whether a value will do. */
 export const settings: Readonly<Record<string, Setting>> = {
-  memory: { kind: 'size', accepted: '16m to 64g', what: 'its limit, reserved for it while it is awake' },
+  memory: { kind: 'size', accepted: '16m to 64g', what: 'the most that it may use' },
   cpu: { kind: 'number', accepted: '0.05 to 64', what: 'cores' },
   pids: { kind: 'number', accepted: '16 to 32768', what: 'processes and threads' },
   disk: { kind: 'size', accepted: '1m and more', what: 'what its snapshots may take' },
@@ -15,7 +15,7 @@ export const settings: Readonly<Record<string, Setting>> = {
     accepted: '1s and more',
     what: 'idle time until it is frozen, before it sleeps',
   },
-  freeze: { kind: 'word', accepted: 'auto, off', what: 'off: it is never frozen' },
+  freeze: { kind: 'word', accepted: 'auto, off', what: 'off: it is not frozen' },
   idle: {
     kind: 'word',
     accepted: 'requests, cpu, connections',
