@@ -8,7 +8,7 @@ import { mergeAccess, withHashes } from './access.ts'
 import { appParam, json, problems, validationHook } from './openapi.ts'
 import { renderApp } from './render.ts'
 import type { Services } from './services.ts'
-import { AppShape } from './shapes.ts'
+import { AppShape, HostMemoryShape } from './shapes.ts'
 
 /** `/v1/apps` and what moves an app's instance. */
 export function appRoutes({ context, apps }: Services): OpenAPIHono {
@@ -26,9 +26,16 @@ export function appRoutes({ context, apps }: Services): OpenAPIHono {
       method: 'get',
       path: '/v1/apps',
       summary: 'All apps with their states',
-      responses: { 200: json('Apps by name', z.object({ apps: z.array(AppShape) })), ...problems },
+      responses: {
+        200: json('Apps by name', z.object({ apps: z.array(AppShape), memory: HostMemoryShape })),
+        ...problems,
+      },
     }),
-    c => c.json({ apps: store.apps().map(app => renderApp(context, app, apps.instance(app.name))) }, 200),
+    c => {
+      const { budget, used } = context.keeper
+      const rendered = store.apps().map(app => renderApp(context, app, apps.instance(app.name)))
+      return c.json({ apps: rendered, memory: { budget, charged: used } }, 200)
+    },
   )
 
   routes.openapi(

@@ -84,6 +84,16 @@ export const AppShape = z
   .openapi('App')
 export type AppShape = z.infer<typeof AppShape>
 
+export const HostMemoryShape = z
+  .object({
+    budget: z.number().int().openapi({ description: 'bytes for all apps together' }),
+    charged: z.number().int().openapi({
+      description: 'bytes of it that apps which are awake or frozen have, or are known to need',
+    }),
+  })
+  .openapi('HostMemory')
+export type HostMemoryShape = z.infer<typeof HostMemoryShape>
+
 export const ReleaseShape = z
   .object({
     app: z.string(),

@@ -8,7 +8,12 @@ import { answer, answerLines, app, fakeHost, noContent, run, start } from './fak
 
 test('ls is a table; colours only where they are wanted', async () => {
   const apps = [
-    app('notes', { state: 'awake', lastUsedAt: new Date(Date.now() - 185_000).toISOString(), release: 12 }),
+    app('notes', {
+      state: 'awake',
+      lastUsedAt: new Date(Date.now() - 185_000).toISOString(),
+      release: 12,
+      memory: { now: 21_000_000, peak: null, suggested: null },
+    }),
     app('a-longer-name', { runtime: null, release: null }),
   ]
   await using host = await fakeHost({ 'GET /v1/apps': answer({ apps }) })
@@ -17,13 +22,22 @@ test('ls is a table; colours only where they are wanted', async () => {
   assert.equal(stderr, '')
   assert.equal(
     stdout,
-    `NAME           STATE   RELEASE  RUNTIME  LAST USED  URL
-notes          awake   12       node     3 min ago  http://notes.localhost:8080
-a-longer-name  asleep  –        –        –          http://a-longer-name.localhost:8080
+    `NAME           STATE   MEMORY  RELEASE  RUNTIME  LAST USED  URL
+notes          awake   21 MB   12       node     3 min ago  http://notes.localhost:8080
+a-longer-name  asleep  –       –        –        –          http://a-longer-name.localhost:8080
 `,
   )
   const coloured = await run(['ls'], { host, env: { FORCE_COLOR: '1' } })
-  assert.ok(coloured.stdout.includes('\u001b[32mawake\u001b[39m   12 '))
+  assert.ok(coloured.stdout.includes('\u001b[32mawake\u001b[39m   21 MB '))
+})
+
+test('ls says how much of the memory for apps is taken', async () => {
+  const memory = { budget: 600_000_000, charged: 412_000_000 }
+  await using host = await fakeHost({ 'GET /v1/apps': answer({ apps: [app('notes')], memory }) })
+  assert.match(
+    (await run(['ls'], { host })).stderr,
+    /^412 MB of 600 MB of memory are taken \(DORMICE_MEMORY\)$/m,
+  )
 })
 
 test('ls --json is what the API answers', async () => {
