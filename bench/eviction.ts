@@ -7,12 +7,13 @@ import { percentile } from './statistics.ts'
 
 const MiB = 1024 ** 2
 
-/** Budgets of all apps together, and whether what frozen ones have written to memory goes to swap. */
+/** Budgets of all apps together, whether what frozen ones have written to memory goes to swap, and whether all ran before. */
 const machines = [
-  { name: '512m', budget: 512 * MiB, swap: false },
-  { name: '1g', budget: 1024 * MiB, swap: false },
-  { name: '1g with swap', budget: 1024 * MiB, swap: true },
-  { name: '2g', budget: 2048 * MiB, swap: false },
+  { name: '512m', budget: 512 * MiB, swap: false, known: true },
+  { name: '512m, apps new', budget: 512 * MiB, swap: false, known: false },
+  { name: '1g', budget: 1024 * MiB, swap: false, known: true },
+  { name: '1g with swap', budget: 1024 * MiB, swap: true, known: true },
+  { name: '2g', budget: 2048 * MiB, swap: false, known: true },
 ]
 const names = Object.keys(policies) as Eviction[]
 
@@ -27,10 +28,10 @@ export const benchEviction: Bench = async ({ quick, signal, say }) => {
   const found = new Map<string, Replayed[]>()
   for (const seed of seeds) {
     const trace = makeTrace({ ...load, seed, from, to })
-    for (const { name, budget, swap } of machines) {
+    for (const { name, ...machine } of machines) {
       for (const policy of names) {
         say(`trace ${seed} of ${seeds.length}: ${name}, ${policy}`)
-        const run = await replay(trace, { budget, swap, policy: policies[policy], signal })
+        const run = await replay(trace, { ...machine, policy: policies[policy], signal })
         found.set(`${name}, ${policy}`, [...(found.get(`${name}, ${policy}`) ?? []), run])
       }
     }
@@ -64,7 +65,7 @@ function ratiosOf(name: string, rows: readonly Row[]): [string, number | undefin
     )
     return ratio(of, to, 'p50')
   }
-  const suffix = `weighed_vs_lru_${name.replaceAll(' ', '_')}`
+  const suffix = `weighed_vs_lru_${name.replaceAll(/\W+/g, '_')}`
   return [
     [`waiting_${suffix}`, over('min of waiting')],
     [`p95_${suffix}`, over('ms, 95 % of requests')],

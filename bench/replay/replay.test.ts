@@ -9,7 +9,7 @@ const { signal } = new AbortController()
 const evening = { seed: 7, apps: 200, rate: 1, from: 18 * hour, to: 19 * hour }
 
 const run = (policy: Policy, budget = 400 * MiB) =>
-  replay(makeTrace(evening), { budget, policy, swap: false, signal })
+  replay(makeTrace(evening), { budget, policy, swap: false, known: true, signal })
 
 test('a trace is the same for the same seed, in order, and another for another', () => {
   const { at, app } = makeTrace(evening)

@@ -18,6 +18,7 @@ export type ReplayOptions = {
   budget: number
   policy: Policy
   swap: boolean
+  known: boolean
   signal: AbortSignal
 }
 
@@ -29,7 +30,7 @@ export type Replayed = Tally & {
 /** Has a real keeper go through a trace, in virtual time. The same for the same trace. */
 export async function replay(
   trace: Trace,
-  { budget, policy, swap, signal }: ReplayOptions,
+  { budget, policy, swap, known, signal }: ReplayOptions,
 ): Promise<Replayed> {
   const time = new VirtualTime()
   const keeper = new Keeper({ budget, now: time.now, policy, timeout: time.timeout })
@@ -40,6 +41,7 @@ export async function replay(
     keeper,
     starts: pLimit(startsAtOnce),
     swap,
+    known,
     tally,
   }
   const apps = trace.apps.map(profile => new SimulatedApp(profile, world))

@@ -30,6 +30,8 @@ export type World = {
   starts: LimitFunction
   /** Whether what a frozen app has written to its memory goes to swap. */
   swap: boolean
+  /** Whether it is known what apps need, as where all have run before. */
+  known: boolean
   tally: Tally
 }
 
@@ -73,8 +75,8 @@ export class SimulatedApp implements Keepable {
     this.name = profile.name
     this.#profile = profile
     this.#world = world
-    // As it is where all of them have run before.
-    const store = { app: () => ({ peakMemory: profile.bytes }), needed: () => undefined }
+    const peakMemory = world.known ? profile.bytes : null
+    const store = { app: () => ({ peakMemory }), needed: () => undefined }
     this.#footprint = new Footprint({ store, log: silent }, profile.name)
   }
 

@@ -18,11 +18,24 @@ function footprint(known?: number) {
 
 const running = { limit, ranFor: 1_000, frozen: false }
 
-test('an app of which nothing is known is taken to need all that it may have', () => {
+test('an app of which nothing is known is taken to need all that it may have, and once it runs twice what it has', () => {
   const { foot } = footprint()
   assert.equal(foot.reserve(limit), overhead + limit)
-  assert.equal(foot.sample(20 * MiB, running), overhead + limit)
-  assert.deepEqual([foot.now, foot.peak], [20 * MiB, 20 * MiB])
+  assert.equal(foot.sample(20 * MiB, running), overhead + 40 * MiB)
+  assert.equal(foot.sample(10 * MiB, running), overhead + 40 * MiB)
+  assert.equal(foot.sample(200 * MiB, running), overhead + limit)
+  assert.deepEqual([foot.now, foot.peak], [200 * MiB, 200 * MiB])
+})
+
+test('of an app that never runs for long something is known after a few runs', () => {
+  const { foot, stored } = footprint()
+  for (const mib of [20, 40, 30]) {
+    assert.equal(foot.reserve(limit), overhead + limit)
+    foot.sample(mib * MiB, running)
+    foot.ended()
+  }
+  assert.deepEqual(stored, [40 * MiB])
+  assert.equal(foot.reserve(limit), overhead + 50 * MiB)
 })
 
 test('what a run needed at most is kept for the next one, with a quarter more', () => {

@@ -9,8 +9,13 @@ export const overhead = 5 * 1024 * 1024
 const fading = 0.8
 /** What limits that are suggested are multiples of, bytes. */
 const step = 16 * 1024 * 1024
-/** How often a run has to be looked at until it is believed that it needs less: it may have been just starting. */
+/**
+ * How often a run has to be looked at until it is believed that it needs less: it may have been just starting. Where
+ * nothing is known short runs count together: with little memory there may be no long one.
+ */
 const enough = 3
+/** What an app of which nothing is known is taken to need once it runs, in the place of its limit: so often what it has. */
+const guess = 2
 /** How long a run has to last until its peak counts while it goes on, ms. */
 const settled = 30_000
 
@@ -96,7 +101,9 @@ export class Footprint {
     this.#samples++
     this.#peak = Math.max(this.#peak, bytes)
     if (ranFor >= settled) this.#learned = this.#faded()
-    return Math.max(overhead + bytes, this.reserve(limit))
+    const needs =
+      this.#learned === undefined ? overhead + Math.min(limit, this.#peak * guess) : this.reserve(limit)
+    return Math.max(overhead + bytes, needs)
   }
 
   /** It wanted more than its limit, bytes: it needs all of that, however little of it was seen. */
@@ -108,12 +115,13 @@ export class Footprint {
   /** The run is over: what it needed is noted. With a full disk it is only remembered until the host ends. */
   ended(): void {
     const before = this.#before
+    this.#now = undefined
     this.#learned = this.known
+    if (this.#learned === undefined) return
     this.#before = this.#learned
     this.#peak = 0
     this.#samples = 0
-    this.#now = undefined
-    if (this.#learned === undefined || this.#learned === before) return
+    if (this.#learned === before) return
     const { store, log } = this.#ledger
     try {
       store.needed(this.#app, this.#learned)
