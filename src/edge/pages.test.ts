@@ -6,7 +6,13 @@ import * as failures from './failures.ts'
 import { answerTo, bareDomain, unknownHost } from './pages.ts'
 
 /** What only callers of the control API are told. */
-const NOT_FOR_VISITORS = new Set(['not_ready', 'sleep_cancelled', 'freeze_refused', 'release_not_ready'])
+const NOT_FOR_VISITORS = new Set([
+  'not_ready',
+  'sleep_cancelled',
+  'freeze_refused',
+  'freeze_off',
+  'release_not_ready',
+])
 
 function withCode(code: string): Error {
   return Object.assign(new Error(code), { code })
