@@ -63,7 +63,8 @@ export class Pool<T> implements AsyncDisposable {
     this.#demand.add(this.#options.now())
     const taken = this.#ready.shift()
     if (taken === undefined) this.#misses++
-    this.tend()
+    // Only once the caller says, by `during`, whether others have to stand back.
+    queueMicrotask(() => this.tend())
     return taken
   }
 

@@ -108,6 +108,18 @@ test('a sandbox that was made by a call that was given up is removed later', asy
   await until(() => ids().length === 0)
 })
 
+test('none is made beside a start that has one', async t => {
+  const { sandboxes, ids } = begin(t, { max: 2 })
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  const started = Promise.withResolvers<{ id: string }>()
+  const start = sandboxes.into(() => started.promise)
+  for (let turn = 0; turn < 50; turn++) await setImmediate()
+  assert.deepEqual(ids(), ['c1'])
+  started.resolve({ id: 'app' })
+  await start
+})
+
 test('how many were started without one is told, once', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const { missed, sandboxes } = begin(t)
