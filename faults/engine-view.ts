@@ -80,7 +80,9 @@ export class EngineView {
       seen.add(app)
       if (spare) leaks.push(`container ${Names[0]} (${State})`)
     }
-    for (const { Id, RepoTags } of images) {
+    for (const { Id, RepoTags, Labels } of images) {
+      // The engine is being tried out with it, or was when the host was killed: it goes with the next try.
+      if (Labels?.['dormice.probe'] !== undefined) continue
       const tags = (RepoTags ?? []).filter(tag => tag !== '<none>:<none>')
       if (tags.length === 0) leaks.push(`image ${Id.slice(0, 19)} without a tag`)
       for (const tag of tags) if (!named.has(tag)) leaks.push(`image ${tag}`)

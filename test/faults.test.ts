@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { readArguments, UsageError } from '../faults/arguments.ts'
 import { uncovered } from '../faults/cases.ts'
@@ -106,9 +107,13 @@ describe('the fault harness', () => {
     ])
     assert.deepEqual(Object.keys(world['ant']?.snapshots ?? {}), ['1'])
     await settle(host, world, [world])
+    // While it runs, it might be quicker to tidy up than the look for what is to be found.
+    await host.kill('SIGKILL')
     const [image] = host.engine.named().releases
-    await host.engine.docker.getImage(image!).tag({ repo: 'dormice-faults-test', tag: 'stray' })
-    assert.deepEqual(await host.engine.leaks(), ['image dormice-faults-test:stray'])
+    const stray = { repo: 'dormice-faults-test', tag: randomUUID() }
+    await host.engine.docker.getImage(image!).tag(stray)
+    assert.deepEqual(await host.engine.leaks(), [`image ${stray.repo}:${stray.tag}`])
+    await host.boot()
     const more = withChange(world, 'ant', { do: 'append', text: ' and more' })
     await assert.rejects(settle(host, more, [more]), (error: Violation) => {
       assert.equal(error.kind, 'lost')

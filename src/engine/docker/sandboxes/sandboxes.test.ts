@@ -193,3 +193,21 @@ test('one that could not be removed is removed later', async t => {
   await sandboxes.check()
   await until(() => ids().length === 0)
 })
+
+test('the end waits for the removal of one that an instance has just left', async t => {
+  const { docker, sandboxes, ids } = begin(t)
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  await sandboxes.into(async () => ({ id: 'app' }))
+  const removed = Promise.withResolvers<void>()
+  const { getContainer } = docker
+  docker.getContainer = id => {
+    const container = getContainer.call(docker, id)
+    return { ...container, remove: () => removed.promise.then(container.remove) }
+  }
+  sandboxes.left('app')
+  const ended = sandboxes[Symbol.asyncDispose]().then(() => ids())
+  await setImmediate()
+  removed.resolve()
+  assert.deepEqual(await ended, [])
+})

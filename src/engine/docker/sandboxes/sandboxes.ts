@@ -38,6 +38,8 @@ export class Sandboxes implements AsyncDisposable {
   readonly #made = new Set<string>()
   /** Names of those that are being made, whose ids nobody knows before the engine answers. */
   readonly #making = new Set<string>()
+  /** Removals that run. */
+  readonly #drops = new Set<Promise<void>>()
   /** Misses that were told. */
   #told = 0
   #image: string | undefined
@@ -141,10 +143,11 @@ export class Sandboxes implements AsyncDisposable {
     }
   }
 
-  /** Removes those that are ready; what instances are in stays. */
+  /** Removes those that are ready, and those that instances have just left; what instances are in stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timers.forEach(clearInterval)
     await this.#pool[Symbol.asyncDispose]()
+    await Promise.all(this.#drops)
   }
 
   #tend(): void {
@@ -223,8 +226,12 @@ export class Sandboxes implements AsyncDisposable {
     )
   }
 
-  async #drop(id: string): Promise<void> {
-    await this.#discard(id).catch(error => this.#options.failed('sandbox_not_removed', messageOf(error)))
+  #drop(id: string): Promise<void> {
+    const drop = this.#discard(id)
+      .catch(error => this.#options.failed('sandbox_not_removed', messageOf(error)))
+      .finally(() => this.#drops.delete(drop))
+    this.#drops.add(drop)
+    return drop
   }
 
   async #discard(id: string): Promise<void> {
