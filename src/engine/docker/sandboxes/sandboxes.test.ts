@@ -211,3 +211,45 @@ test('the end waits for the removal of one that an instance has just left', asyn
   removed.resolve()
   assert.deepEqual(await ended, [])
 })
+
+test('one whose instance has left is removed once, though the engine tells that it ended', async t => {
+  const { docker, sandboxes, ids } = begin(t)
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  docker.before = lost()
+  await sandboxes.into(async () => ({ id: 'app' }))
+  const { getContainer } = docker
+  let removals = 0
+  docker.getContainer = id => {
+    const container = getContainer.call(docker, id)
+    const remove = () => {
+      if (removals++ === 0) sandboxes.died(id)
+      return container.remove()
+    }
+    return { ...container, remove }
+  }
+  sandboxes.left('app')
+  await until(() => ids().length === 0)
+  assert.equal(sandboxes.died('c1'), undefined)
+  await sandboxes[Symbol.asyncDispose]()
+  assert.equal(removals, 1)
+})
+
+test('one that ended while it lay ready, or with an instance in it, is removed', async t => {
+  const { docker, sandboxes, ids } = begin(t)
+  await sandboxes.begin()
+  await until(() => sandboxes.counts.ready === 1)
+  docker.before = lost()
+  assert.equal(sandboxes.died('c1'), undefined)
+  await until(() => ids().length === 0)
+  const found = begin(t, { max: 0 })
+  found.docker.add('earlier', 'none')
+  found.docker.add('app', 'container:earlier')
+  await found.sandboxes.begin()
+  assert.equal(found.sandboxes.died('earlier'), 'app')
+  await until(() => !found.ids().includes('earlier'))
+  assert.deepEqual(found.ids(), ['app'])
+  // It is gone already when its instance leaves.
+  found.docker.getContainer = id => assert.fail(id)
+  found.sandboxes.left('app')
+})

@@ -38,8 +38,8 @@ export class Sandboxes implements AsyncDisposable {
   readonly #made = new Set<string>()
   /** Names of those that are being made, whose ids nobody knows before the engine answers. */
   readonly #making = new Set<string>()
-  /** Removals that run. */
-  readonly #drops = new Set<Promise<void>>()
+  /** Removals that run, by the ids of what they remove. */
+  readonly #drops = new Map<string, Promise<void>>()
   /** Misses that were told. */
   #told = 0
   #image: string | undefined
@@ -116,7 +116,9 @@ export class Sandboxes implements AsyncDisposable {
   died(sandbox: string): string | undefined {
     this.#pool.drop(({ id }) => id === sandbox)
     const [container] = [...this.#used].find(([, used]) => used === sandbox) ?? []
-    void this.#drop(sandbox)
+    // One that was let go of is removed already, and has ended by that.
+    if (container !== undefined || this.#made.has(sandbox)) void this.#drop(sandbox)
+    if (container !== undefined) this.#used.delete(container)
     return container
   }
 
@@ -147,7 +149,7 @@ export class Sandboxes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timers.forEach(clearInterval)
     await this.#pool[Symbol.asyncDispose]()
-    await Promise.all(this.#drops)
+    await Promise.all(this.#drops.values())
   }
 
   #tend(): void {
@@ -227,10 +229,12 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   #drop(id: string): Promise<void> {
+    const running = this.#drops.get(id)
+    if (running !== undefined) return running
     const drop = this.#discard(id)
       .catch(error => this.#options.failed('sandbox_not_removed', messageOf(error)))
-      .finally(() => this.#drops.delete(drop))
-    this.#drops.add(drop)
+      .finally(() => this.#drops.delete(id))
+    this.#drops.set(id, drop)
     return drop
   }
 
