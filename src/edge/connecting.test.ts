@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { deafApp, dial, get, httpApp, rawApp, stage } from './fixture.ts'
 
@@ -93,6 +95,33 @@ for (const [name, request] of KINDS.slice(1)) {
     assert.match(answer, /^HTTP\/1\.1 502 .*X-Dormice-Error: app_broken_answer\r\n/s)
     assert.doesNotMatch(answer, /Retry-After/)
     await app.idle()
+  })
+}
+
+/** The connections that are begun from now on. */
+function connections(t: Parameters<typeof stage>[0]): Socket[] {
+  const begun: Socket[] = []
+  const began = (message: unknown) => void begun.push((message as { socket: Socket }).socket)
+  subscribe('net.client.socket', began)
+  t.after(() => unsubscribe('net.client.socket', began))
+  return begun
+}
+
+for (const [name, request] of KINDS.slice(1)) {
+  test(`${name} whose connection is given up by the system is a 502: it may have been done`, async t => {
+    const { upstream, asked } = await silentApp(t)
+    const { port, app } = await stage(t, upstream)
+    const visitor = await dial(t, port)
+    const begun = connections(t)
+    visitor.write(request)
+    await asked
+    const [connection] = begun.filter(({ remotePort }) => remotePort === upstream.port)
+    connection?.destroy(Object.assign(new Error('read ETIMEDOUT'), { code: 'ETIMEDOUT' }))
+    const answer = await visitor.until('\r\n\r\n')
+    assert.match(answer, /^HTTP\/1\.1 502 .*X-Dormice-Error: app_broken_answer\r\n/s)
+    assert.doesNotMatch(answer, /Retry-After/)
+    await app.idle()
+    assert.equal(app.taken, 1)
   })
 }
 

@@ -131,7 +131,7 @@ export class DirectExchange extends Exchange {
     if (this.settled || this.aborted || this.#answered) return
     if (this.#upstream) this.req.unpipe(this.#upstream)
     if (!this.#connected && this.retry(error)) return
-    this.fail(upstreamProblem(error))
+    this.fail(upstreamProblem(error, this.#connected))
   }
 }
 

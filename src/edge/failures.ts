@@ -1,7 +1,11 @@
 import { Problem } from '../problem.ts'
 
-/** An error between edge and instance as a problem for the visitor. */
-export function upstreamProblem(error: Error): Problem {
+/**
+ * An error between edge and instance as a problem for the visitor.
+ *
+ * @param sent the request went out, at least in part: the app may have done what it asks for, whatever the error
+ */
+export function upstreamProblem(error: Error, sent = false): Problem {
   if (error instanceof Problem) return error
   const code = 'code' in error ? String(error.code) : ''
   if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') {
@@ -12,7 +16,7 @@ export function upstreamProblem(error: Error): Problem {
       cause: error,
     })
   }
-  if (isUnreachable(error)) {
+  if (!sent && isUnreachable(error)) {
     return new Problem({
       code: 'app_unreachable',
       status: 502,
@@ -29,7 +33,10 @@ export function upstreamProblem(error: Error): Problem {
   })
 }
 
-/** Nobody accepted a connection: the instance may be gone without having said so. */
+/**
+ * Nobody accepted a connection, or the system gave one up that was accepted: the instance may be gone without having
+ * said so.
+ */
 export function isUnreachable(error: Error): boolean {
   return 'code' in error && CONNECTING.has(String(error.code))
 }

@@ -163,7 +163,7 @@ export class PooledExchange extends Exchange implements Dispatcher.DispatchHandl
     }
     const safe = !this.#sent || (!this.#answered && isIdempotent(req.method) && !hasBody(req))
     if (safe && this.retry(error)) return
-    this.fail(upstreamProblem(error))
+    this.fail(upstreamProblem(error, this.#sent))
   }
 }
 
