@@ -483,3 +483,27 @@ test('who waits for a wake is answered by it, though the app is told to sleep me
     assert.equal(app.state, 'asleep')
   }
 })
+
+test('an app that is asked for is waking while it is looked what an earlier run of the host left of it', async t => {
+  const stage = new Stage(t, ['a'])
+  await stage.write('a', 'one')
+  stage.restart()
+  const { engine } = stage.host
+  const look = engine.container
+  const looks = Promise.withResolvers<void>()
+  const goesOn = Promise.withResolvers<void>()
+  const slow = async (id: string) => {
+    looks.resolve()
+    await goesOn.promise
+    return look(id)
+  }
+  Object.assign(engine, { container: slow })
+  const app = stage.app('a')
+  assert.equal(app.forecast.state, 'asleep')
+  const awake = app.wake()
+  await looks.promise
+  assert.equal(app.forecast.state, 'waking')
+  goesOn.resolve()
+  await awake
+  assert.equal(app.forecast.state, 'awake')
+})

@@ -170,8 +170,10 @@ export class Instance implements Leasable, Keepable {
     const { waitsForMemory, pace } = this.#waking
     const { state, live } = this.#standing
     const thaws = live !== undefined && (state === 'frozen' || state === 'waking')
+    // A wake begins with a look at what the engine has of it.
+    const now = state === 'asleep' && this.#wake ? 'waking' : state
     return {
-      state: waitsForMemory ? 'waiting-for-memory' : state,
+      state: waitsForMemory ? 'waiting-for-memory' : now,
       expected: thaws ? undefined : pace.expected,
     }
   }
