@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { Access, UploadedAccess } from './access.ts'
 import { Ignore } from './ignore.ts'
-import { Duration, Size } from './values.ts'
+import { Duration, sizeWithin } from './values.ts'
 import { Waiting } from './waiting.ts'
 
 const MiB = 1024 * 1024
 
 /** Settings of an app that `dormice.json` and `PATCH /v1/apps/:app` share. Sizes in bytes, times in ms. */
 export const AppSettings = z.object({
-  memory: Size.refine(bytes => bytes >= 16 * MiB && bytes <= 64 * 1024 * MiB, 'accepted: 16m to 64g')
+  memory: sizeWithin(16 * MiB, 64 * 1024 * MiB, 'accepted: 16m to 64g')
     .optional()
     .describe('Memory limit, e.g. "256m". 16m to 64g.'),
   cpu: z.number().min(0.05).max(64).optional().describe('Cores, may be a fraction.'),
@@ -37,7 +37,7 @@ export const AppSettings = z.object({
   startTimeout: Duration.refine(ms => ms >= 1000 && ms <= 600_000, 'accepted: 1s to 10m')
     .optional()
     .describe('How long the app may take to listen after its start.'),
-  disk: Size.refine(bytes => bytes >= MiB, 'accepted: 1m and more')
+  disk: sizeWithin(MiB, Number.MAX_SAFE_INTEGER, 'accepted: 1m and more')
     .optional()
     .describe('Bytes that its snapshots may take on the engine, e.g. "2g".'),
   maxWaiting: z

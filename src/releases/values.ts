@@ -20,14 +20,25 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** A size as written by people, e.g. `"256m"`, read into bytes. */
-export const Size = z
-  .union([z.number().int().positive(), z.string()], 'accepted: bytes as a number, or e.g. "128m", "1g"')
-  .transform((value, context) => {
-    const bytes = typeof value === 'number' ? value : parseSize(value)
-    if (bytes) return bytes
-    context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
-    return z.NEVER
-  })
+export const Size = sizeWithin(1, Number.MAX_SAFE_INTEGER, 'accepted: e.g. "128m", "1g"')
+
+/** A {@link Size} within bounds, bytes, which `accepted` names. */
+export function sizeWithin(least: number, most: number, accepted: string) {
+  const fits = (bytes: number | undefined) => bytes !== undefined && bytes >= least && bytes <= most
+  return z
+    .union([z.number().int().positive(), z.string()], 'accepted: bytes as a number, or e.g. "128m", "1g"')
+    .transform((value, context) => {
+      const bytes = typeof value === 'number' ? value : parseSize(value)
+      if (bytes && fits(bytes)) return bytes
+      const inMegabytes = `${value}m`.replace(/\s/g, '')
+      if (!bytes) context.addIssue(`"${value}" is not a size; accepted: e.g. "128m", "1g"`)
+      // Bytes are what nobody means who writes so few.
+      else if (/^[\d.]+m$/.test(inMegabytes) && fits(parseSize(inMegabytes)))
+        context.addIssue(`"${value}" has no unit, which means bytes; ${accepted}, e.g. "${inMegabytes}"`)
+      else context.addIssue(accepted)
+      return z.NEVER
+    })
+}
 
 const DURATIONS = 'accepted: e.g. "500ms", "30s", "5m", "2h"'
 
