@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import { Access, UploadedAccess } from './access.ts'
 import { Ignore } from './ignore.ts'
-import { Duration, sizeWithin } from './values.ts'
+import { Duration, durationOr, sizeWithin } from './values.ts'
 import { Waiting } from './waiting.ts'
 
 const MiB = 1024 * 1024
+const NO_FREEZING = 'accepted: 1s and more, or freeze=off for an app that is not to be frozen'
+const NO_SLEEP =
+  'accepted: 1s and more, e.g. "365d" for an app that is to sleep for nothing but want of memory'
 
 /** Settings of an app that `dormice.json` and `PATCH /v1/apps/:app` share. Sizes in bytes, times in ms. */
 export const AppSettings = z.object({
@@ -19,10 +22,12 @@ export const AppSettings = z.object({
     .describe(
       '"off": the app is never stopped where it is, which its clock and its connections would notice.',
     ),
-  freezeAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
+  freezeAfter: durationOr(NO_FREEZING)
+    .refine(ms => ms >= 1000, 'accepted: 1s and more')
     .optional()
     .describe('Idle time until the app is frozen, e.g. "30s".'),
-  sleepAfter: Duration.refine(ms => ms >= 1000, 'accepted: 1s and more')
+  sleepAfter: durationOr(NO_SLEEP)
+    .refine(ms => ms >= 1000, 'accepted: 1s and more')
     .optional()
     .describe('Idle time until the app is put to sleep, e.g. "5m".'),
   idle: z

@@ -43,9 +43,19 @@ export function sizeWithin(least: number, most: number, accepted: string) {
 const DURATIONS = 'accepted: e.g. "500ms", "30s", "5m", "2h"'
 
 /** A duration as written by people, e.g. `"5m"`, read into milliseconds. */
-export const Duration = z.string(DURATIONS).transform((value, context) => {
-  const ms = parseDuration(value)
-  if (ms !== undefined && Number.isSafeInteger(ms)) return ms
-  context.addIssue(`"${value}" is not a duration; ${DURATIONS}`)
-  return z.NEVER
-})
+export const Duration = durationOr(DURATIONS)
+
+/**
+ * A {@link Duration} where some would write that it is never over.
+ *
+ * @param never what is accepted in place of `"off"`
+ */
+export function durationOr(never: string) {
+  return z.string(DURATIONS).transform((value, context) => {
+    const ms = parseDuration(value)
+    if (ms !== undefined && Number.isSafeInteger(ms)) return ms
+    const accepted = /^(off|never|none|no|false|0)$/i.test(value.trim()) ? never : DURATIONS
+    context.addIssue(`"${value}" is not a duration; ${accepted}`)
+    return z.NEVER
+  })
+}

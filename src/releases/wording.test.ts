@@ -14,6 +14,16 @@ const said: [settings: unknown, path: string, message: string][] = [
     'accepted: an object such as {"paths": ["/health", "/wp-*"], "userAgents": ["monitors", "crawlers"]}',
   ],
   [{ sleepAfter: 30 }, 'sleepAfter', 'accepted: e.g. "500ms", "30s", "5m", "2h"'],
+  [
+    { sleepAfter: 'off' },
+    'sleepAfter',
+    '"off" is not a duration; accepted: 1s and more, e.g. "365d" for an app that is to sleep for nothing but want of memory',
+  ],
+  [
+    { freezeAfter: 'never' },
+    'freezeAfter',
+    '"never" is not a duration; accepted: 1s and more, or freeze=off for an app that is not to be frozen',
+  ],
   [{ memory: true }, 'memory', 'accepted: bytes as a number, or e.g. "128m", "1g"'],
   [{ memory: '1m' }, 'memory', 'accepted: 16m to 64g'],
   [{ memory: '300' }, 'memory', '"300" has no unit, which means bytes; accepted: 16m to 64g, e.g. "300m"'],
