@@ -105,7 +105,7 @@ test('what is not accepted changes nothing, is said in one sentence, and never s
     [{ concurrency: 100_000 }, /^access\.concurrency: accepted: at most 65536$/],
     [{ queue: 1.5 }, /^access\.queue: accepted: a whole number$/],
     [{ queueTimeout: '1h' }, /^access\.queueTimeout: accepted: 100ms to 10m/],
-    [{ speed: 1 }, /^access: Unrecognized key: "speed"; accepted: allow, deny, auth, rate, maxBody/],
+    [{ speed: 1 }, /^access: there is no setting "speed"; accepted: allow, deny, auth, rate, maxBody/],
     ['hunter22', /^access: /],
     [{ auth: 'anna:hunter22' }, /^access\.auth: accepted: \{"user": "password", …\}/],
     [{ auth: ['hunter22'] }, /^access\.auth: accepted/],

@@ -74,9 +74,9 @@ test('null takes a setting back to what the upload says, or to the default', asy
 })
 
 const wrong: [body: string | object, said: RegExp][] = [
-  [{ memory: '128m', mem: '1g' }, /^Unrecognized key: "mem"; accepted: memory, cpu, pids, .*, access$/],
-  [{ memory: '128m', mem: null }, /^Unrecognized key: "mem"; accepted: memory, cpu, pids, .*, access$/],
-  ['{"memory": "128m", "toString": null}', /^Unrecognized key: "toString"; accepted: memory, /],
+  [{ memory: '128m', mem: '1g' }, /^there is no setting "mem"; did you mean memory\?$/],
+  [{ memory: '128m', mem: null }, /^there is no setting "mem"; did you mean memory\?$/],
+  ['{"memory": "128m", "toString": null}', /^there is no setting "toString"; accepted: memory, /],
   [{ memory: '128m', cpu: 'half' }, /^cpu: accepted: a number$/],
   [{ memory: '128m', sleepAfter: '30' }, /^sleepAfter: "30" is not a duration; accepted: e\.g\. "500ms", /],
   [{ cpu: 0.5, memory: '900g' }, /^memory: accepted: 16m to 64g$/],

@@ -185,11 +185,14 @@ test('what the host does not accept is one sentence', async () => {
       answerProblem(response, {
         code: 'invalid_settings',
         status: 400,
-        detail: 'Unrecognized key: "mem"; accepted: memory, cpu',
+        detail: 'there is no setting "mem"; did you mean memory?',
       }),
   })
   const { code, stdout, stderr } = await run(['set', 'notes', 'mem=1g'], { host })
-  assert.deepEqual([code, stdout, stderr], [1, '', 'error: Unrecognized key: "mem"; accepted: memory, cpu\n'])
+  assert.deepEqual(
+    [code, stdout, stderr],
+    [1, '', 'error: there is no setting "mem"; did you mean memory?\n'],
+  )
 })
 
 test('a setting that only a newer host knows can be set and is shown', () => {

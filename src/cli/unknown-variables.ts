@@ -1,4 +1,5 @@
 import { readConfig } from '../config.ts'
+import { nearest } from '../nearest.ts'
 import { readTarget } from './target.ts'
 
 const prefix = 'DORMICE_'
@@ -8,9 +9,19 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Each variable that is set, looks like one of ours and is none, with the one that may be meant. */
 export function unknownVariables(env: Environment): { name: string; meant: string | undefined }[] {
   const known = knownVariables()
+  const endings = known.map(ending)
   return Object.keys(env)
     .filter(name => name.startsWith(prefix) && env[name] && !known.includes(name))
-    .map(name => ({ name, meant: nearest(name, known) }))
+    .map(name => ({ name, meant: withPrefix(nearest(ending(name), endings)) }))
+}
+
+/** A name without what all of them begin with, which would make any two alike. */
+function ending(name: string): string {
+  return name.slice(prefix.length)
+}
+
+function withPrefix(ending: string | undefined): string | undefined {
+  return ending && prefix + ending
 }
 
 /** What the host asks for and, for it may be set for both, the CLI. */
@@ -24,26 +35,4 @@ function knownVariables(): string[] {
   readConfig(env, { data: '/' })
   readTarget(env)
   return [...asked]
-}
-
-/** The candidate that takes the fewest changed letters, if that leaves half of its own. */
-function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const near = candidates
-    .map(candidate => ({ candidate, changes: changesBetween(name, candidate) }))
-    .filter(({ candidate, changes }) => changes <= (candidate.length - prefix.length) / 2)
-  return near.sort((a, b) => a.changes - b.changes)[0]?.candidate
-}
-
-/** How many letters are to be added, left out or replaced to make the one of the other (Levenshtein). */
-function changesBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, n) => n)
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1]
-    for (const [j, other] of [...b].entries()) {
-      const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1)
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
 }

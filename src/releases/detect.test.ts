@@ -197,7 +197,7 @@ test('what is wrong in dormice.json is said in one sentence with its path', () =
   refused(
     of({ strat: 'x' }),
     'invalid_manifest',
-    /^dormice\.json: Unrecognized key: "strat"; accepted: .*start/,
+    /^dormice\.json: there is no setting "strat"; did you mean start\?$/,
   )
   refused({ Dockerfile: '', 'dormice.json': { build: 'x' } }, 'invalid_manifest', /build: a Dockerfile/)
 })

@@ -31,13 +31,9 @@ const said: [settings: unknown, path: string, message: string][] = [
   [{ memory: '5' }, 'memory', 'accepted: 16m to 64g'],
   [{ disk: '20' }, 'disk', '"20" has no unit, which means bytes; accepted: 1m and more, e.g. "20m"'],
   [{ ignore: { paths: '/health' } }, 'ignore.paths', 'accepted: a list'],
-  [{ ignore: { path: ['/health'] } }, 'ignore', 'Unrecognized key: "path"; accepted: paths, userAgents'],
+  [{ ignore: { path: ['/health'] } }, 'ignore', 'there is no setting "path"; did you mean paths?'],
   [{ ignore: { userAgents: [''] } }, 'ignore.userAgents.0', 'accepted: not an empty one'],
-  [
-    { waiting: { color: '#ff0000' } },
-    'waiting',
-    'Unrecognized key: "color"; accepted: title, message, colour, icon',
-  ],
+  [{ waiting: { color: '#ff0000' } }, 'waiting', 'there is no setting "color"; did you mean colour?'],
   [{ waiting: { title: 'x'.repeat(81) } }, 'waiting.title', 'accepted: at most 80 characters'],
 ]
 
@@ -56,7 +52,10 @@ test('a choice or a beginning that dormice.json does not have is answered with w
   assert.deepEqual(told({ health: 'up' }), ['accepted: a text that begins with "/"'])
 })
 
-test('a setting that there is not is answered with those that there are', () => {
-  const [issue] = AppSettings.strict().safeParse({ sleep: '5m' }, { error: inWords }).error?.issues ?? []
-  assert.match(issue?.message ?? '', /^Unrecognized key: "sleep"; accepted: memory, cpu, .*, access$/)
+test('a setting that there is not is answered with the one that is meant, else with those that there are', () => {
+  const told = (settings: unknown) =>
+    AppSettings.strict().safeParse(settings, { error: inWords }).error?.issues[0]?.message ?? ''
+  assert.equal(told({ memroy: '512m' }), 'there is no setting "memroy"; did you mean memory?')
+  assert.equal(told({ sleep: '5m' }), 'there is no setting "sleep"; did you mean sleepAfter?')
+  assert.match(told({ name: 'shop' }), /^there is no setting "name"; accepted: memory, cpu, .*, access$/)
 })

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { nearest } from '../nearest.ts'
 
 type ErrorMap = z.core.$ZodErrorMap
 
@@ -8,10 +9,8 @@ type ErrorMap = z.core.$ZodErrorMap
  */
 export const inWords: ErrorMap = issue => {
   switch (issue.code) {
-    case 'unrecognized_keys': {
-      const keys = (issue.keys as string[]).map(key => `"${key}"`).join(', ')
-      return `Unrecognized key: ${keys}; accepted: ${keysOf(issue.inst).join(', ')}`
-    }
+    case 'unrecognized_keys':
+      return unknownName(String((issue.keys as string[])[0]), keysOf(issue.inst))
     case 'invalid_type':
       return `accepted: ${TYPES[String(issue.expected)] ?? issue.expected}`
     case 'too_small':
@@ -28,6 +27,13 @@ export const inWords: ErrorMap = issue => {
     default:
       return undefined
   }
+}
+
+/** A member that there is not: the one that is meant or, where it is like none, all that there are. */
+function unknownName(name: string, known: string[]): string {
+  const meant = nearest(name, known)
+  const unknown = `there is no setting ${JSON.stringify(name)}`
+  return meant ? `${unknown}; did you mean ${meant}?` : `${unknown}; accepted: ${known.join(', ')}`
 }
 
 function choice(values: string[]): string {
