@@ -146,7 +146,7 @@ test('an update of the host leaves awake apps awake and frozen ones frozen, with
 describe('an idle app', () => {
   let host: TestHost
   before(async () => {
-    host = await TestHost.start({ DORMICE_SLEEP_AFTER: '6s', DORMICE_FREEZE_AFTER: '1s' })
+    host = await TestHost.start({ DORMICE_SLEEP_AFTER: '3s', DORMICE_FREEZE_AFTER: '1s' })
     await host.deployText('counter', 'main.mjs', counter)
   })
   after(() => host[Symbol.asyncDispose]())

@@ -49,7 +49,7 @@ describe('what an app does without being asked', () => {
     await deploy('computing', 'cpu')
     await deploy('cut-off')
     await host.visit('cut-off', '/spin?ms=60000')
-    await host.visit('computing', '/spin?ms=6000')
+    await host.visit('computing', '/spin?ms=4000')
     await host.until('cut-off', 'asleep')
     assert.equal(await computed('cut-off'), false)
     await host.until('computing', 'asleep')
