@@ -6,11 +6,14 @@ import { TestHost } from './support/host.ts'
 
 const docker = new Docker()
 
-/** An app that listens long after it started: it can be removed before, also on a busy machine. */
-const slow = (says: string) => `
+/** An app that listens so many ms after it started. */
+const app = (says: string, after: number) => `
 const { createServer } = require('node:http')
-setTimeout(() => createServer((_, answer) => answer.end('${says}')).listen(process.env.PORT), 3000)
+setTimeout(() => createServer((_, answer) => answer.end('${says}')).listen(process.env.PORT), ${after})
 `
+const fast = (says: string) => app(says, 0)
+/** It can be removed before it listens, also on a busy machine. */
+const slow = (says: string) => app(says, 3000)
 
 describe('an app whose container somebody removes (docker rm -f)', () => {
   let host: TestHost
@@ -42,7 +45,7 @@ describe('an app whose container somebody removes (docker rm -f)', () => {
   })
 
   test('as a new release is tried is started once more, and the deploy succeeds', async () => {
-    await host.deployText('tried', 'main.js', slow('old'))
+    await host.deployText('tried', 'main.js', fast('old'))
     const old = await running('tried')
     const deployed = host.deployText('tried', 'main.js', slow('new'))
     await remove(await running('tried', old))
@@ -51,7 +54,7 @@ describe('an app whose container somebody removes (docker rm -f)', () => {
   })
 
   test('as it runs has not crashed', async () => {
-    await host.deployText('ran', 'main.js', slow('here'))
+    await host.deployText('ran', 'main.js', fast('here'))
     await remove(await running('ran'))
     await host.until('ran', 'asleep')
     assert.equal((await host.api('GET', '/v1/apps/ran')).json.failure, null)
