@@ -23,7 +23,8 @@ const changes = `
 
 let host: TestHost
 before(async () => {
-  host = await TestHost.start()
+  // What an app was built on stays in the data folder with its copies; read off the engine each time, it takes 10 s.
+  host = await TestHost.start({ DORMICE_COPY_AFTER: '1s' })
 })
 after(() => host[Symbol.asyncDispose]())
 
