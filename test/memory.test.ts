@@ -18,13 +18,19 @@ describe('a budget for three instances', () => {
 
   before(async () => {
     host = await TestHost.start(budgetOf3)
-    for (const name of [...names, 'slow-0', 'slow-1', 'slow-2']) {
-      await host.deployText(name, 'main.js', name.startsWith('slow') ? slow : app)
-      await host.api('PATCH', `/v1/apps/${name}`, { memory: '64m' })
-      await host.sleep(name)
-    }
+    await make(app, names)
+    await make(slow, ['slow-0', 'slow-1', 'slow-2'])
   })
   after(() => host[Symbol.asyncDispose]())
+
+  /** Sleeping apps of one program, of which only the first is built. */
+  async function make(program: string, [first = '', ...others]: readonly string[]): Promise<void> {
+    await host.deployText(first, 'main.js', program)
+    await host.api('PATCH', `/v1/apps/${first}`, { memory: '64m' })
+    await host.sleep(first)
+    for (const name of others)
+      assert.equal((await host.api('POST', `/v1/apps/${first}/fork`, { name })).status, 201)
+  }
 
   const awake = async () =>
     (await host.containers()).filter(container => container.State === 'running').length
