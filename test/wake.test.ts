@@ -19,6 +19,10 @@ describe('a sleeping app is woken by the first request', () => {
   })
   after(() => host[Symbol.asyncDispose]())
 
+  async function sleepsAfter(app: string, sleepAfter: string): Promise<void> {
+    assert.equal((await host.api('PATCH', `/v1/apps/${app}`, { sleepAfter })).status, 200)
+  }
+
   test('200 requests at once cause one wake and are all answered 200', async () => {
     await host.deployText('storm', 'main.js', counter)
     await host.sleep('storm')
@@ -54,6 +58,7 @@ describe('a sleeping app is woken by the first request', () => {
 
   test('an app that nobody uses falls asleep by itself', async () => {
     await host.deployText('idle', 'main.js', counter)
+    await sleepsAfter('idle', '1s')
     await host.visit('idle')
     await host.until('idle', 'asleep')
     assert.deepEqual(
@@ -64,6 +69,7 @@ describe('a sleeping app is woken by the first request', () => {
 
   test('an open WebSocket keeps its app awake, and works all the while', async () => {
     await host.deploy('chat', 'examples/chat')
+    await sleepsAfter('chat', '1s')
     const socket = new WebSocket(`ws://127.0.0.1:${host.port}/room`, { headers: { host: 'chat.localhost' } })
     const messages: string[] = []
     socket.on('message', data => messages.push(String(data)))
@@ -71,7 +77,7 @@ describe('a sleeping app is woken by the first request', () => {
       socket.once('open', resolve)
       socket.once('error', reject)
     })
-    await sleep(5_000)
+    await sleep(2_500)
     assert.equal(await host.state('chat'), 'awake')
     const before = messages.length
     const echoed = new Promise(resolve => socket.once('message', resolve))
@@ -89,14 +95,15 @@ describe('a sleeping app is woken by the first request', () => {
       'main.js',
       `const chunk = Buffer.alloc(65536, 7); export default { fetch: () => new Response(new ReadableStream({ n: 0, type: 'bytes', pull(c) { c.enqueue(new Uint8Array(chunk)); if (++this.n === ${bytes / 65536}) c.close() } })) }`,
     )
+    await sleepsAfter('big', '1s')
     const { body, status } = await host.open('big')
     assert.equal(status, 200)
     let read = 0
     const began = Date.now()
     for await (const chunk of body) {
       read += chunk.length
-      // Spread over 6 s, three times sleepAfter.
-      const due = (read / bytes) * 6_000
+      // Spread over 3 s, three times sleepAfter.
+      const due = (read / bytes) * 3_000
       await sleep(Math.max(0, due - (Date.now() - began)))
       if (read < bytes) assert.notEqual(await host.state('big'), 'asleep')
     }
@@ -106,6 +113,7 @@ describe('a sleeping app is woken by the first request', () => {
 
   test('server-sent events arrive as they are sent, and keep their app awake', async () => {
     await host.deploy('ticker', 'examples/ticker')
+    await sleepsAfter('ticker', '1s')
     const leaving = new AbortController()
     const { body } = await host.open('ticker', '/events', { signal: leaving.signal })
     const times: number[] = []
@@ -194,7 +202,7 @@ describe('a sleeping app is woken by the first request', () => {
   })
 
   test('a request that waited as long as it may is told to come back', async () => {
-    const slow = `setTimeout(() => require('http').createServer((q, s) => s.end('late')).listen(process.env.PORT), 3000)`
+    const slow = `setTimeout(() => require('http').createServer((q, s) => s.end('late')).listen(process.env.PORT), 2000)`
     await host.deployText('late', 'main.js', slow)
     await host.api('PATCH', '/v1/apps/late', { wakeTimeout: '1s' })
     await host.sleep('late')
