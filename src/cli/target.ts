@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../paths.ts'
+import { notedUrl } from '../store/noted-url.ts'
 import { isClone, userPath } from './invocation.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -16,6 +17,8 @@ export type Target = {
   token: string | undefined
   /** Where the token is from, or would be: `DORMICE_TOKEN`, or a file's path, with why it cannot be read. */
   tokenFrom: string
+  /** A host on this machine that is elsewhere than where we look for want of `DORMICE_URL`. */
+  noted?: { url: string; folder: string } | undefined
 }
 
 /**
@@ -24,19 +27,27 @@ export type Target = {
  */
 export function readTarget(env: Environment = process.env): Target {
   const url = parseUrl(env['DORMICE_URL'] || USUAL_URL)
-  if (env['DORMICE_TOKEN']) return { url, token: env['DORMICE_TOKEN'].trim(), tokenFrom: 'DORMICE_TOKEN' }
+  const noted = env['DORMICE_URL'] ? undefined : findNoted(dataFolders(env))
+  if (env['DORMICE_TOKEN'])
+    return { url, noted, token: env['DORMICE_TOKEN'].trim(), tokenFrom: 'DORMICE_TOKEN' }
   let tokenFrom = ''
   for (const folder of dataFolders(env)) {
     const file = join(folder, 'admin-token')
     try {
-      return { url, token: readFileSync(file, 'utf8').trim(), tokenFrom: file }
+      return { url, noted, token: readFileSync(file, 'utf8').trim(), tokenFrom: file }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       const why = code === 'EACCES' ? ', which this user may not read' : ''
       if (why || !tokenFrom) tokenFrom = file + why
     }
   }
-  return { url, token: undefined, tokenFrom }
+  return { url, noted, token: undefined, tokenFrom }
+}
+
+function findNoted(folders: readonly string[]): Target['noted'] {
+  return folders
+    .map(folder => ({ url: notedUrl(folder), folder }))
+    .find(({ url }) => url !== USUAL_URL && /^https?:$/.test(URL.parse(url)?.protocol ?? ''))
 }
 
 /** Where a host on this machine may keep its data, the likeliest first; absolute. */

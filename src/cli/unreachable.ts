@@ -4,13 +4,14 @@ import { invocation, startHost } from './invocation.ts'
 import type { Target } from './target.ts'
 
 /** A connection that failed, in one sentence that says what to do. */
-export function unreachable({ url }: Target, error: Error): Problem {
+export function unreachable(target: Target, error: Error): Problem {
+  const { url } = target
   const { code = '' } = error as NodeJS.ErrnoException
   const { message } = error
   const at = url.origin
   const detail = (() => {
     if (code === 'ECONNREFUSED')
-      return `nothing answers at ${at}; start the host with \`${startHost()}\`, or set DORMICE_URL to where it runs`
+      return `nothing answers at ${at}; ${elsewhere(target) ?? `start the host with \`${startHost()}\`, or set DORMICE_URL to where it runs`}`
     if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
       return `${url.hostname} is not known on this network; check DORMICE_URL`
     if (code === 'ECONNRESET' || code === 'EPIPE')
@@ -32,6 +33,11 @@ export function unreachable({ url }: Target, error: Error): Problem {
   return new Problem({ code: 'host_unreachable', status: 503, detail, cause: error })
 }
 
+/** What to do where a host on this machine has noted that it is elsewhere. */
+function elsewhere({ noted }: Target): string | undefined {
+  return noted && `the host on ${noted.folder} is at ${noted.url}: set DORMICE_URL to that if it runs`
+}
+
 /** What OpenSSL says of an answer to its handshake that is none. */
 const PLAIN_HTTP = /SSL routines:.*(wrong version number|packet length too long)/
 /** What OpenSSL says of the alerts by which servers tell that they have no certificate for a name (RFC 8446, 6.2). */
@@ -47,8 +53,11 @@ const UNKNOWN_CA: ReadonlySet<string> = new Set([
 ])
 
 /** There is a host, whose domain is another one. */
-export function otherName({ url }: Target): Problem {
-  const detail = `the host at ${url.origin} has another name; set DORMICE_URL to ${url.protocol}//dormice.<its DORMICE_DOMAIN>, with the port`
+export function otherName(target: Target): Problem {
+  const { url } = target
+  const remedy =
+    elsewhere(target) ?? `set DORMICE_URL to ${url.protocol}//dormice.<its DORMICE_DOMAIN>, with the port`
+  const detail = `the host at ${url.origin} has another name; ${remedy}`
   return new Problem({ code: 'not_a_dormice_host', status: 404, detail })
 }
 
@@ -64,8 +73,10 @@ export function strange({ url }: Target, response: IncomingMessage): Problem {
 }
 
 /** The host did not accept the token, or there was none. */
-export function rejected({ url, token, tokenFrom }: Target): Problem {
-  const remedy = 'set DORMICE_TOKEN, or DORMICE_DATA to the host’s data folder'
+export function rejected(target: Target): Problem {
+  const { url, token, tokenFrom } = target
+  const ofFolder = tokenFrom === 'DORMICE_TOKEN' ? undefined : elsewhere(target)
+  const remedy = ofFolder ?? 'set DORMICE_TOKEN, or DORMICE_DATA to the host’s data folder'
   return token === undefined
     ? new Problem({
         code: 'token_missing',

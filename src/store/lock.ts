@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
+import { notedUrl, notedUrlFile } from './noted-url.ts'
 
 /** The data folder belongs to a host that runs already. */
 export class FolderInUse extends Error {
@@ -9,7 +10,7 @@ export class FolderInUse extends Error {
 
 /** A data folder that is this process's. */
 export type FolderLock = Disposable & {
-  /** Notes where the host answers, for whoever would start a second one; on a full disk nothing is noted. */
+  /** Notes where the host answers, for whoever looks for it or would start a second one; not on a full disk. */
   note(url: string): void
 }
 
@@ -21,9 +22,10 @@ export type FolderLock = Disposable & {
  * @throws {FolderInUse}
  */
 export function lockFolder(file: string): FolderLock {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const folder = dirname(file)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   closeSync(openSync(file, 'a', 0o600))
-  const place = join(dirname(file), 'url')
+  const noted = notedUrlFile(folder)
   const database = new Database(file, { timeout: 0 })
   try {
     database.pragma('locking_mode = EXCLUSIVE')
@@ -31,33 +33,24 @@ export function lockFolder(file: string): FolderLock {
   } catch (error) {
     database.close()
     if ((error as { code?: unknown }).code !== 'SQLITE_BUSY') throw error
-    const at = readPlace(place)
+    const at = notedUrl(folder)
     throw new FolderInUse(
-      `a host already runs on the data folder ${dirname(file)}${at && `, at ${at}`}; for a second one beside it set DORMICE_DATA to another folder`,
+      `a host already runs on the data folder ${folder}${at && `, at ${at}`}; for a second one beside it set DORMICE_DATA to another folder`,
     )
   }
   // Of one that was killed.
-  rmSync(place, { force: true })
+  rmSync(noted, { force: true })
   return {
     note(url) {
       try {
-        writeFileSync(place, `${url}\n`, { mode: 0o600 })
+        writeFileSync(noted, `${url}\n`, { mode: 0o600 })
       } catch {
         // On a full disk a host is a host all the same.
       }
     },
     [Symbol.dispose]() {
-      rmSync(place, { force: true })
+      rmSync(noted, { force: true })
       database.close()
     },
-  }
-}
-
-/** Where the host on a folder answers; empty when it does not yet. */
-function readPlace(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return ''
   }
 }
