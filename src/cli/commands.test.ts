@@ -6,13 +6,15 @@ import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { answer, answerLines, app, fakeHost, noContent, run, start } from './fake-host.ts'
 
+const MiB = 1024 ** 2
+
 test('ls is a table; colours only where they are wanted', async () => {
   const apps = [
     app('notes', {
       state: 'awake',
       lastUsedAt: new Date(Date.now() - 185_000).toISOString(),
       release: 12,
-      memory: { now: 21_000_000, peak: null, suggested: null },
+      memory: { now: 21 * MiB, peak: null, suggested: null },
     }),
     app('a-longer-name', { runtime: null, release: null }),
   ]
@@ -23,20 +25,20 @@ test('ls is a table; colours only where they are wanted', async () => {
   assert.equal(
     stdout,
     `NAME           STATE   MEMORY  RELEASE  RUNTIME  LAST USED  URL
-notes          awake   21 MB   12       node     3 min ago  http://notes.localhost:8080
+notes          awake   21 MiB  12       node     3 min ago  http://notes.localhost:8080
 a-longer-name  asleep  –       –        –        –          http://a-longer-name.localhost:8080
 `,
   )
   const coloured = await run(['ls'], { host, env: { FORCE_COLOR: '1' } })
-  assert.ok(coloured.stdout.includes('\u001b[32mawake\u001b[39m   21 MB '))
+  assert.ok(coloured.stdout.includes('\u001b[32mawake\u001b[39m   21 MiB '))
 })
 
 test('ls says how much of the memory for apps is taken', async () => {
-  const memory = { budget: 600_000_000, charged: 412_000_000 }
+  const memory = { budget: 600 * MiB, charged: 412 * MiB }
   await using host = await fakeHost({ 'GET /v1/apps': answer({ apps: [app('notes')], memory }) })
   assert.match(
     (await run(['ls'], { host })).stderr,
-    /^412 MB of 600 MB of memory are taken \(DORMICE_MEMORY\)$/m,
+    /^412 MiB of 600 MiB of memory are taken \(DORMICE_MEMORY\)$/m,
   )
 })
 

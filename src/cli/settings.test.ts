@@ -82,6 +82,15 @@ access max-body  dormice.json  1 MiB
   assert.deepEqual(JSON.parse((await run(['show', 'notes', '--json'], { host })).stdout), shown)
 })
 
+test('show tells memory in one unit: what the app has, its most, its limit and one that would fit', async () => {
+  const shown = app('notes', { memory: { now: 34.2 * MiB, peak: 56 * MiB, suggested: 96 * MiB } })
+  await using host = await fakeHost({ 'GET /v1/apps/notes': answer(shown) })
+  const { stdout, stderr } = await run(['show', 'notes'], { host })
+  assert.match(stdout, /^memory {5}34 MiB, 56 MiB at most so far$/m)
+  assert.match(stdout, /^memory {8}default {2}256 MiB$/m)
+  assert.match(stderr, /^A limit that fits what it needs: dormice set notes memory=96m$/m)
+})
+
 test('show of an app that never ran, and of one that crashed, says so', async () => {
   const failure = {
     at: '2026-01-01T00:00:00.000Z',

@@ -1,13 +1,21 @@
 /** `812 B`, `1.4 kB`, `23 MB`: bytes for people, in powers of 1000. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`
-  const power = Math.min(Math.floor(Math.log10(bytes) / 3), 4)
-  const value = bytes / 1000 ** power
-  const shown = value < 9.95 ? value.toFixed(1) : String(Math.round(value))
-  return shown === '1000' && power < 4 ? `1.0 ${UNITS[power + 1]}` : `${shown} ${UNITS[power]}`
+  return inUnits(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB'])
 }
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']
+/** `812 B`, `1.4 KiB`, `23 MiB`: what is had of memory, in the units of the limits that it is held against. */
+export function formatMemory(bytes: number): string {
+  return inUnits(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB'])
+}
+
+/** With two or three digits (or four, below 1024), in the largest unit of which there is a whole one. */
+function inUnits(bytes: number, step: number, units: readonly string[]): string {
+  let value = bytes
+  let power = 0
+  for (; Math.round(value) >= step && power < units.length - 1; power++) value /= step
+  const shown = power > 0 && value < 9.95 ? value.toFixed(1) : String(Math.round(value))
+  return `${shown} ${units[power]}`
+}
 
 /** A size as it was set, e.g. `1 MiB`, `1500 bytes`: in the largest unit that it is a whole number of. */
 export function formatSize(bytes: number): string {

@@ -7,7 +7,7 @@ import { quoted } from './invocation.ts'
 import { readLines } from './lines.ts'
 import { table } from './table.ts'
 import { printable } from './terminal.ts'
-import { count, formatAgo, formatBytes, formatMs } from './units.ts'
+import { count, formatAgo, formatBytes, formatMemory, formatMs } from './units.ts'
 import { UsageError } from './usage-error.ts'
 
 test('bytes are shown with two or three digits', () => {
@@ -23,6 +23,12 @@ test('bytes are shown with two or three digits', () => {
     '1.0 MB',
     '1.5 GB',
   ])
+})
+
+test('memory is shown in the units of its limits', () => {
+  const MiB = 1024 ** 2
+  const shown = [1023, 1.5 * 1024, 23.4 * MiB, 1000 * MiB, 1023.7 * MiB, 1536 * MiB].map(formatMemory)
+  assert.deepEqual(shown, ['1023 B', '1.5 KiB', '23 MiB', '1000 MiB', '1.0 GiB', '1.5 GiB'])
 })
 
 test('durations are shown with two or three digits', () => {

@@ -8,7 +8,7 @@ import { showState } from '../states.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark, style } from '../terminal.ts'
 import { tellTrouble } from '../trouble.ts'
-import { formatAgo, formatBytes } from '../units.ts'
+import { formatAgo, formatMemory } from '../units.ts'
 
 /** A host from before says nothing of its memory. */
 type Answer = { apps: AppShape[]; memory?: HostMemoryShape }
@@ -36,14 +36,14 @@ async function ls({ json }: Json): Promise<void> {
   for (const line of rest) print(line)
   if (memory !== undefined)
     remark(
-      `${formatBytes(memory.charged)} of ${formatBytes(memory.budget)} of memory are taken (DORMICE_MEMORY)`,
+      `${formatMemory(memory.charged)} of ${formatMemory(memory.budget)} of memory are taken (DORMICE_MEMORY)`,
     )
   for (const app of apps) tellTrouble(app)
 }
 
 function toRow(app: AppShape, now: number): string[] {
   const { name, state, release, runtime, lastUsedAt, url } = app
-  const memory = app.memory.now === null ? '–' : formatBytes(app.memory.now)
+  const memory = app.memory.now === null ? '–' : formatMemory(app.memory.now)
   const used = lastUsedAt === null ? '–' : formatAgo(Date.parse(lastUsedAt), now)
   return [name, showState(state), memory, release === null ? '–' : String(release), runtime ?? '–', used, url]
 }

@@ -9,7 +9,7 @@ import { showState } from '../states.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark, style } from '../terminal.ts'
 import { tellTrouble } from '../trouble.ts'
-import { formatAgo, formatBytes } from '../units.ts'
+import { formatAgo, formatMemory } from '../units.ts'
 import { whenApplied } from '../when-applied.ts'
 
 export function showCommand(): Command {
@@ -55,6 +55,6 @@ function facts(app: AppShape, now: number): string[][] {
 
 function showMemory({ memory: { now, peak } }: AppShape): string {
   if (peak === null) return 'not known yet'
-  const most = `${formatBytes(peak)} at most so far`
-  return now === null ? most : `${formatBytes(now)}, ${most}`
+  const most = `${formatMemory(peak)} at most so far`
+  return now === null ? most : `${formatMemory(now)}, ${most}`
 }
