@@ -182,6 +182,25 @@ test('more cores than the machine has are said to be too many', async () => {
   assert.match(stderr, /^cpu is 2, for the machine has no more cores\.$/m)
 })
 
+test('an app that sleeps before it would be frozen is said to, where that is set and shown', async () => {
+  const late = notes({ freezeAfter: 600_000 }, { freezeAfter: 'set' })
+  const off = notes({ freezeAfter: 600_000, freeze: 'off' }, {})
+  await using host = await fakeHost({
+    'PATCH /v1/apps/notes': answer(late),
+    'GET /v1/apps/notes': answer(late),
+    'GET /v1/apps/off': answer(off),
+  })
+  const said =
+    /^freezeAfter \(10 min\) is not less than sleepAfter \(5 min\): when idle, notes sleeps without/m
+  assert.match((await run(['set', 'notes', 'freezeAfter=10m'], { host })).stderr, said)
+  assert.match((await run(['show', 'notes'], { host })).stderr, said)
+  for (const other of [
+    ['set', 'notes', 'pids=64'],
+    ['show', 'off'],
+  ])
+    assert.doesNotMatch((await run(other, { host })).stderr, /freezeAfter \(/)
+})
+
 test('set --json is what the API answers', async () => {
   await using host = await fakeHost({ 'PATCH /v1/apps/notes': answer(plain) })
   const { stdout, stderr } = await run(['set', 'notes', 'pids=64', '--json'], { host })

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { AppShape } from '../../api/shapes.ts'
 import { appPath, Client } from '../client.ts'
 import { examples } from '../examples.ts'
+import { idleTimes, neverFrozen } from '../idle-times.ts'
 import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
 import { settingRows } from '../setting-rows.ts'
@@ -53,6 +54,8 @@ async function set(name: string, pairs: readonly string[], { unset = [], json }:
   for (const line of table(settingRows(app, changed))) print(line)
   const { cpu } = app.settings
   if (Number(wanted['cpu']) > cpu) remark(`cpu is ${cpu}, for the machine has no more cores.`)
+  const unfrozen = changed.some(setting => idleTimes.includes(setting)) && neverFrozen(app)
+  if (unfrozen) remark(unfrozen)
   remark(whenApplied(app, changed))
 }
 

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { AppShape } from '../../api/shapes.ts'
 import { appPath, Client } from '../client.ts'
 import { examples } from '../examples.ts'
+import { neverFrozen } from '../idle-times.ts'
 import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
 import { settingRows } from '../setting-rows.ts'
@@ -34,6 +35,8 @@ async function show(name: string, { json }: Json): Promise<void> {
   tellTrouble(app)
   const { pendingSettings } = app
   if (pendingSettings.length > 0) remark(`\n${whenApplied(app, pendingSettings)}`)
+  const unfrozen = neverFrozen(app)
+  if (unfrozen) remark(`\n${unfrozen}`)
   const { suggested } = app.memory
   if (suggested !== null) {
     const setting = `memory=${suggested / 1024 ** 2}m`
