@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { createApi } from './api/api.ts'
 import { AppLogs } from './apps/app-logs.ts'
 import { Apps } from './apps/apps.ts'
+import { remarkOnBudget } from './apps/budget.ts'
 import type { Context } from './apps/context.ts'
 import { Deaths } from './apps/deaths.ts'
 import { policies } from './apps/eviction.ts'
@@ -127,6 +128,7 @@ async function buildHost({
   // What an earlier run was still receiving.
   await rm(join(config.data, 'uploads'), { recursive: true, force: true })
 
+  remarkOnBudget(config.memory, totalmem(), log)
   const engine = stack.use(
     new DockerEngine(store.hostId, {
       folder: config.data,

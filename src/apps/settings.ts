@@ -6,6 +6,8 @@ import type { ReleaseSpec } from '../store/records.ts'
 import { type Rules, rulesOf } from './rules.ts'
 
 const MiB = 1024 * 1024
+/** The limit of an app that sets none, bytes. */
+export const defaultMemory = 256 * MiB
 /** Asked once: the system takes longer to tell than all the rest takes. */
 const cores = availableParallelism()
 
@@ -50,7 +52,7 @@ export function effectiveSettings(
 ): EffectiveSettings {
   const chosen = { ...release?.settings, ...app }
   return {
-    memory: chosen.memory ?? 256 * MiB,
+    memory: chosen.memory ?? defaultMemory,
     // The engine refuses more cores than the machine has.
     cpu: Math.min(chosen.cpu ?? 1, cores),
     pids: chosen.pids ?? 256,
