@@ -38,6 +38,8 @@ function usage(): string {
     ...known,
     '  --json   one JSON object as the last line',
     '  --quick  ends within 60 s, with fewer samples',
+    '',
+    'wake and density, run as root, switch on a swap file while they run, which the whole machine swaps to.',
   ].join('\n')
 }
 
