@@ -4,7 +4,7 @@ import { type Candidate, policies } from './eviction.ts'
 
 const MiB = 1024 ** 2
 const minute = 60_000
-const typical = { bytes: 40 * MiB, wakeCost: 400, idleFor: minute, frozen: false, freezable: true }
+const typical = { bytes: 40 * MiB, wakeCost: 400, idleFor: minute, visits: 1, frozen: false, freezable: true }
 const asleepNext = { ...typical, frozen: true }
 
 /** Candidates by name, least recently used first; who is chosen of them, and for what. */
@@ -22,14 +22,16 @@ test('lru freezes the least recently used that can be frozen, and then has the l
   assert.equal(chosen('lru', {}), undefined)
 })
 
-test('weighed prefers who has more memory, who wakes faster, and who was idle for longer', () => {
+test('weighed prefers who has more memory, wakes faster, was idle for longer, and was visited less often', () => {
   const pick = (other: Partial<Candidate>) =>
     chosen('weighed', { typical: asleepNext, other: { ...asleepNext, ...other } })
   assert.equal(pick({ bytes: 80 * MiB }), 'sleep other')
   assert.equal(pick({ wakeCost: 100 }), 'sleep other')
   assert.equal(pick({ idleFor: 2 * minute }), 'sleep other')
+  assert.equal(pick({ visits: 0.5 }), 'sleep other')
   assert.equal(pick({ bytes: 20 * MiB }), 'sleep typical')
   assert.equal(pick({ wakeCost: 1_500 }), 'sleep typical')
+  assert.equal(pick({ visits: 3 }), 'sleep typical')
   assert.equal(chosen('weighed', {}), undefined)
 })
 
@@ -52,6 +54,12 @@ test('weighed freezes before anybody sleeps, but not who was just used while oth
     chosen('weighed', { frozen: { ...asleepNext, idleFor: 4 * minute }, justUsed }),
     'sleep frozen',
   )
+})
+
+test('weighed lets who is visited every second go on, while others that were visited once lie frozen', () => {
+  const popular = { ...typical, idleFor: 500, visits: 60 }
+  const once = { ...asleepNext, wakeCost: 1_000, idleFor: 20_000 }
+  assert.equal(chosen('weighed', { once, popular }), 'sleep once')
 })
 
 test('weighed has even one yield that is charged nothing yet, when there is no other', () => {

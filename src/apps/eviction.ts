@@ -1,3 +1,5 @@
+import { memory } from './visits.ts'
+
 /** An idle instance that could yield its memory. */
 export type Candidate = {
   /** Bytes that it is charged. */
@@ -6,6 +8,8 @@ export type Candidate = {
   readonly wakeCost: number | undefined
   /** ms since it was used. */
   readonly idleFor: number
+  /** How often it was visited of late; see `Visits`. */
+  readonly visits: number
   readonly frozen: boolean
   /** Whether it may be frozen, if it is not. */
   readonly freezable: boolean
@@ -19,13 +23,16 @@ export type Policy = <T extends Candidate>(idle: readonly T[]) => Yielding<T> | 
 
 /** What putting one to sleep costs the engine, while others wait for it, ms. */
 const stopping = 250
-/** What one that was frozen keeps a visitor waiting for, and what share of its memory it gives back, about. */
-const thawing = 60
+/** What it costs to freeze one and have it go on for a visitor, ms, and what share of its memory it gives back, about. */
+const thawing = 120
 const givenBack = 0.5
 /** What a start is taken to cost that nobody has measured, ms. */
 const unmeasured = 500
 /** Added to idle times, ms: so soon after a visit it says nothing yet how long ago that was. */
 const grain = 3_000
+
+/** What one counts for that nobody has visited since the host began. */
+const unvisited = 0.01
 
 /**
  * How it is decided who yields; `npm run bench -- eviction` compares them.
@@ -64,12 +71,20 @@ export type Eviction = keyof typeof policies
 
 /** Bytes times ms that it was idle, per ms of cost. */
 function worthOf(candidate: Candidate): Record<Yielding<unknown>['move'], number> {
-  const { bytes, idleFor, wakeCost = unmeasured } = candidate
-  const weight = Math.max(bytes, 1) * (idleFor + grain)
+  const { bytes, wakeCost = unmeasured } = candidate
+  const weight = Math.max(bytes, 1) * nextIn(candidate)
   return {
     freeze: isFreezable(candidate) ? (givenBack * weight) / thawing : 0,
     sleep: weight / (stopping + wakeCost),
   }
+}
+
+/**
+ * When its next visitor is to be expected, ms: between how long it was idle, as with visitors who are gone once they stop
+ * coming, which counts twice, and the time between its visits of late, as with visitors who come by chance.
+ */
+function nextIn({ idleFor, visits }: Candidate): number {
+  return Math.cbrt((idleFor + grain) ** 2 * (memory / Math.max(visits, unvisited)))
 }
 
 function isFreezable({ frozen, freezable }: Candidate): boolean {

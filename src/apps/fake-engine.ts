@@ -299,10 +299,13 @@ export class FakeEngine implements Engine {
   }
 
   async start(spec: ContainerSpec): Promise<Started> {
+    const began = performance.now()
     const id = await this.create(spec)
     try {
+      const created = performance.now()
       await this.run(id)
-      return { ...(await this.container(id)), took: { create: 0, start: 0 } }
+      const took = { create: created - began, start: performance.now() - created }
+      return { ...(await this.container(id)), took }
     } catch (error) {
       await this.remove(id).catch(() => undefined)
       throw error

@@ -127,6 +127,10 @@ export class Instance implements Leasable, Keepable {
     return !this.frozen && this.#settings.now.idle !== 'requests'
   }
 
+  get visits(): number {
+    return this.#standing.visits.of(performance.now())
+  }
+
   get wakeCost(): number | undefined {
     return this.#waking.pace.expected
   }

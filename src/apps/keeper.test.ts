@@ -14,6 +14,7 @@ class Fake implements Keepable {
   lastUsed = 0
   sleepAfter = 1_000
   watched = false
+  visits = 1
   wakeCost: number | undefined
   /** What the next looks at it find; undefined: too early to say. */
   works: () => Promise<boolean | undefined> = async () => false
@@ -436,6 +437,25 @@ test('a frozen one goes on before who waits in the line for the memory that it h
   assert.deepEqual(a.reasons, ['memory'])
 })
 
+test('what becomes free goes to a frozen one that waits to go on, and only then to the first in the line', async () => {
+  const { keeper, fakes } = keeperOf(30, ['a', 'b', 'c', 'd'])
+  const { a, b, c, d } = fakes as Record<'a' | 'b' | 'c' | 'd', Fake>
+  for (const fake of [a, b, c]) await keeper.admit(fake, 10, 1_000)
+  for (const fake of [a, b, c]) fake.idle = false
+  a.frozen = true
+  keeper.recharge('a', 2)
+  keeper.recharge('b', 15)
+  const order: string[] = []
+  const admitted = keeper.admit(d, 5, 10_000).then(() => order.push('d'))
+  await immediate()
+  b.idle = true
+  const thawed = keeper.readmit(a, 10, 10_000).then(went => order.push(`a ${went}`))
+  await immediate()
+  b.asleep.resolve()
+  await Promise.all([admitted, thawed])
+  assert.deepEqual([order, keeper.used], [['a true', 'd'], 25])
+})
+
 test('a frozen one does not go on again and again while somebody waits in the line for long', async () => {
   const { clock, keeper, fakes } = keeperOf(10, ['a', 'b', 'c'])
   const { a, b } = fakes as Record<'a' | 'b', Fake>
@@ -460,6 +480,57 @@ test('a frozen one goes when nothing can yield for it', async () => {
   keeper.charge(b, 5)
   b.idle = false
   assert.equal(await keeper.readmit(a, 8, 1_000), false)
+})
+
+test('room is made for who wakes next, by one after the other, while nobody waits', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']
+  const { keeper, fakes } = keeperOf(100, names)
+  const { a, b } = fakes as Record<'a' | 'b', Fake>
+  const asleep = () => names.filter(name => fakes[name]!.reasons.length > 0)
+  for (const name of names) await keeper.admit(fakes[name]!, 10, 1_000)
+  assert.deepEqual(asleep(), [])
+  keeper.poke()
+  assert.deepEqual(asleep(), ['a'])
+  a.asleep.resolve()
+  await immediate()
+  assert.deepEqual([asleep(), keeper.used], [['a'], 90])
+  assert.deepEqual(b.reasons, [])
+})
+
+test('no room is made for who wakes next where that is not a whole one, or nobody has woken of late', async () => {
+  const { clock, keeper, fakes } = keeperOf(100, ['a', 'b', 'c', 'd', 'e', 'f'])
+  for (const name of ['a', 'b', 'c', 'd']) await keeper.admit(fakes[name]!, 25, 1_000)
+  keeper.poke()
+  for (const name of ['a', 'b', 'c', 'd']) keeper.release(name)
+  for (const name of ['a', 'b', 'c', 'd', 'e']) await keeper.admit(fakes[name]!, 10, 1_000)
+  clock.now = 120_000
+  keeper.charge(fakes['f']!, 50)
+  keeper.poke()
+  assert.deepEqual(
+    Object.values(fakes).flatMap(fake => fake.reasons),
+    [],
+  )
+})
+
+test('one that could not yield for who wakes next is not asked again before the next sweep', async () => {
+  const names = Array.from({ length: 10 }, (_, n) => `app-${n}`)
+  const { keeper, fakes } = keeperOf(100, names)
+  for (const name of names) await keeper.admit(fakes[name]!, 10, 1_000)
+  let asked = 0
+  for (const fake of Object.values(fakes)) {
+    fake.sleep = async () => {
+      asked++
+      throw new Error('the engine is away')
+    }
+  }
+  for (let pokes = 0; pokes < 3; pokes++) {
+    keeper.poke()
+    await immediate()
+  }
+  assert.equal(asked, 1)
+  keeper.sweep()
+  await immediate()
+  assert.equal(asked, 2)
 })
 
 test('who has grown over the budget together has one of them yield', () => {

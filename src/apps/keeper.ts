@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import { type Candidate, type Policy, policies, type Yielding } from './eviction.ts'
+import { Headroom } from './headroom.ts'
 import { Looks, type Watchable } from './looks.ts'
 import { noMemory } from './problems.ts'
 
@@ -18,6 +19,8 @@ export interface Keepable extends Watchable {
   readonly lastUsed: number | undefined
   /** Whether work that it does in the background keeps it from being idle, so that it is looked at. */
   readonly watched: boolean
+  /** How often it was visited of late; see `Visits`. */
+  readonly visits: number
   /** ms that its next start is expected to take; undefined: nobody has measured one. */
   readonly wakeCost: number | undefined
   /** Puts it to sleep; rejects when a request came in between or the engine failed. */
@@ -71,10 +74,15 @@ export class Keeper {
   readonly #unhurried = new Set<Keepable>()
   #moves = 0
   readonly #looks = new Looks()
+  readonly #headroom = new Headroom()
+  /** Whether others may have to yield for who wakes next. */
+  #prepares = false
   /** Wakes are admitted in the order they came, so that a large one is not starved by small ones. */
   readonly #line = pLimit(1)
-  /** When who is first in the line began to wait, ms of `now`. */
-  #waitsSince: number | undefined
+  /** Who is first in the line: since when, ms of `now`, and for how many bytes. */
+  #first: { since: number; bytes: number } | undefined
+  /** Bytes that frozen ones wait for, to go on. */
+  #thawing = 0
   #change: PromiseWithResolvers<void> | undefined
 
   /**
@@ -109,41 +117,69 @@ export class Keeper {
   admit(instance: Keepable, bytes: number, timeout: number): Promise<void> {
     const signal = this.#timeout(timeout)
     return this.#line(async () => {
-      this.#waitsSince = this.#now()
+      this.#first = { since: this.#now(), bytes }
       try {
-        while (this.#isShortOf(bytes, instance)) {
-          const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
+        // Those that thaw come before it: they need little, and hold what it may need.
+        while (this.#isShortOf(bytes, instance, { wanted: this.#isOverdue ? 0 : this.#thawing })) {
+          const coming = this.#leavingBytes(instance.name)
+          const comes = this.#isBusy || !this.#isShortOf(bytes, instance, { coming })
           if (comes) this.#hurry()
           if (comes || !this.#makeOneYield()) await this.#changeOr(signal)
         }
-        this.charge(instance, bytes)
+        this.#let(instance, bytes)
       } finally {
-        this.#waitsSince = undefined
+        this.#first = undefined
       }
     })
   }
 
   /**
    * Like {@link admit}, for a frozen instance that is to go on. It takes no place in the line: it holds memory that who
-   * is before it may be waiting for. False where nothing can yield, or somebody in the line has waited for long: it has
-   * to go then, and come again like all others.
+   * is before it may be waiting for. It goes before those in the line, until the first of them has waited for long; then
+   * there has to be room for that one too. False where nothing can yield, or both do not fit: it has to go then, and come
+   * again like all others.
    */
   async readmit(instance: Keepable, bytes: number, timeout: number): Promise<boolean> {
     const signal = this.#timeout(timeout)
-    while (this.#isShortOf(bytes, instance)) {
-      if (this.#waitsSince !== undefined && this.#now() - this.#waitsSince > patience) return false
-      const comes = this.#isBusy || !this.#isShortOf(bytes, instance, this.#leavingBytes(instance.name))
-      if (comes) this.#hurry()
-      if (!(comes ? await this.#changeOr(signal).then(yes, no) : this.#makeOneYield())) return false
+    const more = bytes - (this.#charges.get(instance.name) ?? 0)
+    this.#thawing += more
+    try {
+      for (;;) {
+        const wanted = (this.#isOverdue && this.#first?.bytes) || 0
+        if (!this.#isShortOf(bytes, instance, { wanted })) break
+        if (wanted > 0 && wanted + bytes > this.budget) return false
+        const coming = this.#leavingBytes(instance.name)
+        const comes = this.#isBusy || !this.#isShortOf(bytes, instance, { wanted, coming })
+        if (comes) this.#hurry()
+        if (!(comes ? await this.#changeOr(signal).then(yes, no) : this.#makeOneYield())) return false
+      }
+    } finally {
+      this.#thawing -= more
     }
-    this.charge(instance, bytes)
+    this.#let(instance, bytes)
     return true
   }
 
-  /** Whether the budget is too small for it beside all others. @param coming bytes that will be free */
-  #isShortOf(bytes: number, { name }: Keepable, coming = 0): boolean {
+  /** Whether who is first in the line has waited for long. */
+  get #isOverdue(): boolean {
+    return this.#first !== undefined && this.#now() - this.#first.since > patience
+  }
+
+  #let(instance: Keepable, bytes: number): void {
+    this.#headroom.add(bytes - (this.#charges.get(instance.name) ?? 0), this.#now())
+    this.#prepares = true
+    this.charge(instance, bytes)
+  }
+
+  /**
+   * Whether the budget is too small for it beside all others.
+   *
+   * @param options.wanted bytes that others get before it
+   * @param options.coming bytes that will be free
+   */
+  #isShortOf(bytes: number, { name }: Keepable, { wanted = 0, coming = 0 } = {}): boolean {
     const own = this.#charges.get(name) ?? 0
-    const others = this.used - own - coming
+    const others = this.used - own + wanted - coming
     return others + Math.min(bytes, this.budget) > this.budget
   }
 
@@ -197,6 +233,16 @@ export class Keeper {
   poke(): void {
     this.#change?.resolve()
     this.#change = undefined
+    this.#prepare()
+  }
+
+  /** Has one after the other yield for who wakes next. While somebody waits, those yield that it takes. */
+  #prepare(): void {
+    if (!this.#prepares || this.#leaving.size > 0 || this.#first !== undefined) return
+    const isShort = this.used + this.#headroom.of(this.budget, this.#now()) > this.budget
+    const yields = isShort ? this.#choose() : undefined
+    if (yields) this.#makeYield(yields)
+    else this.#prepares = false
   }
 
   /** Freezes and puts to sleep what was idle for long enough; called about once a second. */
@@ -210,6 +256,8 @@ export class Keeper {
       else this.#looks.forget(name)
       if (!watched) this.#dismissIdle(instance, due)
     }
+    this.#prepares = true
+    this.#prepare()
   }
 
   /** What is to become of it for having been idle for long enough. */
@@ -273,13 +321,14 @@ export class Keeper {
   }
 
   #toCandidate(instance: Keepable, now: number): Candidate & { instance: Keepable } {
-    const { name, wakeCost, frozen, freezeAfter, lastUsed } = instance
+    const { name, wakeCost, visits, frozen, freezeAfter, lastUsed } = instance
     const seen = this.#idle.get(name)
     return {
       instance,
       bytes: this.#charges.get(name) ?? 0,
       wakeCost,
       idleFor: seen?.lastUsed === lastUsed ? now - (seen?.since ?? now) : 0,
+      visits,
       frozen,
       freezable: freezeAfter !== undefined,
     }
@@ -299,7 +348,9 @@ export class Keeper {
     this.#leaving.add(instance.name)
     // The instance itself records why it failed; here only its place in the order matters.
     move()
-      .catch(() => undefined)
+      .catch(() => {
+        this.#prepares = false
+      })
       .finally(() => {
         this.#leaving.delete(instance.name)
         this.#unhurried.delete(instance)

@@ -1,3 +1,5 @@
+import type { WakePart } from './lease.ts'
+
 /** How many of an app's last starts are looked at. */
 const lookedAt = 5
 
@@ -16,12 +18,9 @@ export class Pace {
     return this.#last.toSorted((a, b) => a - b)[this.#last.length >> 1]
   }
 
-  /** Times a start, if it succeeds. */
-  async timed<T>(start: () => Promise<T>): Promise<T> {
-    const began = performance.now()
-    const started = await start()
-    this.#last.push(performance.now() - began)
+  /** A start succeeded. @param took its parts; for how long it waited until it could begin is none of them */
+  note(took: readonly WakePart[]): void {
+    this.#last.push(took.reduce((sum, { ms }) => sum + ms, 0))
     if (this.#last.length > lookedAt) this.#last.shift()
-    return started
   }
 }

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts'
 import type { Lease, WakeInfo } from './lease.ts'
 import { Leases } from './leases.ts'
+import { Visits } from './visits.ts'
 import type { Running } from './wake.ts'
 
 export type State = 'asleep' | 'waking' | 'awake' | 'frozen' | 'falling-asleep' | 'crashed' | 'lost'
@@ -15,6 +16,7 @@ export class Standing {
   #state: State = 'asleep'
   #live: Live | undefined
   #lastUsed: number | undefined
+  readonly visits = new Visits()
   /** Its app is deleted or being deleted: it never wakes again. */
   deleted = false
 
@@ -49,6 +51,7 @@ export class Standing {
     if (this.#state === 'falling-asleep' && live.leases.cancel()) this.become('awake')
     if (this.#state !== 'awake') return undefined
     this.#context.keeper.touch(this.name)
+    this.visits.note(performance.now())
     return live.leases.take()
   }
 

@@ -46,7 +46,8 @@ export class Succession {
       standing.become('waking')
       await this.#waking.admit(effectiveSettings(context.config, app.settings, release.spec))
       const pace = new Pace()
-      const running = await pace.timed(() => this.#try(trial))
+      const running = await this.#try(trial)
+      pace.note(running.took)
       await next.flushed
       next.commit()
       settings.renew()

@@ -36,12 +36,19 @@ export class StartFailed extends Error {
  * Starts an instance and waits until its port answers. Environment, limits and command come from the store,
  * never from the image.
  *
- * @throws {StartFailed} when the app itself does not come up; other errors are the engine's
+ * @param admitted gets the memory for it, once it is its turn to start: whoever held it for longer would keep it from those
+ * who start before
+ * @throws {StartFailed} when the app itself does not come up; other errors are the engine's, or of `admitted`
  */
-export async function wake(context: Context, launch: Launch): Promise<Running> {
-  const { took, ...container } = await context.starts(() =>
-    context.engine.start(containerSpec(context, launch)),
-  )
+export async function wake(
+  context: Context,
+  launch: Launch,
+  admitted: () => Promise<void> = async () => undefined,
+): Promise<Running> {
+  const { took, ...container } = await context.starts(async () => {
+    await admitted()
+    return context.engine.start(containerSpec(context, launch))
+  })
   context.step('wake.started')
   return awaitReady(context, launch, container, [
     { name: 'create', ms: took.create },

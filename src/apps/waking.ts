@@ -58,11 +58,11 @@ export class Waking {
       if (!launch) throw problems.noRelease(name)
       // One that is there keeps its limits, whatever was set meanwhile.
       const memory = left?.limits?.memory ?? settings.now.memory
-      if (left?.state === 'running') this.charge(footprint.reserve(memory))
-      else await this.admit({ ...settings.now, memory })
       const adopted = left?.state === 'running'
-      const start = () => (left ? this.#resume(left, launch) : wake(context, launch))
-      const running = await (adopted ? start() : this.pace.timed(start))
+      if (adopted) this.charge(footprint.reserve(memory))
+      const admitted = () => this.admit({ ...settings.now, memory })
+      const running = await (left ? this.#resume(left, launch, admitted) : wake(context, launch, admitted))
+      if (!adopted) this.pace.note(running.took)
       this.awake(running, adopted ? undefined : coldSince(asked, running.took))
     } catch (error) {
       const failed = coldSince(asked, error instanceof StartFailed ? error.took : undefined)
@@ -134,20 +134,27 @@ export class Waking {
   }
 
   /** Goes on with the very container that holds the app's newest data. */
-  async #resume(left: Container, launch: Launch): Promise<Running> {
+  async #resume(left: Container, launch: Launch, admitted: () => Promise<void>): Promise<Running> {
     const { context } = this.#parts
-    const { engine, starts } = context
     if (left.state === 'running') return awaitReady(context, launch, left)
-    const began = performance.now()
-    const found = await starts(async () => {
-      await engine.run(left.id)
-      return engine.container(left.id)
-    }).catch(async error => {
-      // It may be one that cannot run again; then its image can.
-      if (!(error instanceof EngineUnavailable)) await this.#settling.settle(left.id, 'recovery')
-      throw error
+    const { found, ms } = await context.starts(async () => {
+      await admitted()
+      return this.#run(left.id)
     })
-    return awaitReady(context, launch, found, [{ name: 'start', ms: performance.now() - began }])
+    return awaitReady(context, launch, found, [{ name: 'start', ms }])
+  }
+
+  async #run(container: string): Promise<{ found: Container; ms: number }> {
+    const { engine } = this.#parts.context
+    const began = performance.now()
+    try {
+      await engine.run(container)
+      return { found: await engine.container(container), ms: performance.now() - began }
+    } catch (error) {
+      // It may be one that cannot run again; then its image can.
+      if (!(error instanceof EngineUnavailable)) await this.#settling.settle(container, 'recovery')
+      throw error
+    }
   }
 
   /** Settles a wake that failed; returns what to tell those who waited for it. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Demand } from './demand.ts'
+import { Demand } from '../../../demand.ts'
 
 /** How many sandboxes lie ready at least, and at most. */
 export type PoolSize = { min: number; max: number }
@@ -30,7 +30,7 @@ const pause = 5_000
 export class Pool<T> implements AsyncDisposable {
   readonly #options: PoolOptions<T>
   readonly #ready: T[] = []
-  readonly #demand = new Demand()
+  readonly #demand = new Demand({ slot: 10_000, slots: 30 })
   readonly #closing = new AbortController()
   #filling: Promise<void> | undefined
   #running = 0

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Demand } from './demand.ts'
 
 test('demand is what the busiest ten seconds of the last five minutes asked for', () => {
-  const demand = new Demand()
+  const demand = new Demand({ slot: 10_000, slots: 30 })
   assert.equal(demand.peak(0), 0)
   for (let n = 0; n < 7; n++) demand.add(1_000)
   demand.add(12_000)
@@ -14,7 +14,7 @@ test('demand is what the busiest ten seconds of the last five minutes asked for'
 })
 
 test('a long quiet leaves nothing of what was before', () => {
-  const demand = new Demand()
+  const demand = new Demand({ slot: 10_000, slots: 30 })
   demand.add(5_000)
   assert.equal(demand.peak(10_000_000), 0)
   demand.add(10_000_001)
