@@ -1,6 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit'
-import { Footprint, overhead } from '../../src/apps/footprint.ts'
+import { Footprint } from '../../src/apps/footprint.ts'
 import type { Keepable, Keeper } from '../../src/apps/keeper.ts'
+import { Visits } from '../../src/apps/visits.ts'
 import { silent } from '../../src/log.ts'
 import type { Processor } from './processor.ts'
 import type { Profile } from './trace.ts'
@@ -20,6 +21,11 @@ const pausing = 10
 const reclaiming = { least: 20, perMiB: 1 }
 /** Pages that were taken from it are read again. */
 const thawing = { least: 10, perMiB: 1.8 }
+
+/** Which share of its memory an app has that has just started, and how long it takes to have all of it, ms. */
+const started = { share: 0.7, over: 60_000 }
+/** Which share of what it gave back one that was frozen uses again at once, and how long it takes to use the rest, ms. */
+const thawed = { again: 0.35, over: 300_000 }
 
 /** What all simulated apps share. */
 export type World = {
@@ -61,11 +67,14 @@ export class SimulatedApp implements Keepable {
   readonly #world: World
   readonly #footprint: Footprint
   readonly #turns = pLimit(1)
+  readonly #visits = new Visits()
   #state: 'asleep' | 'waking' | 'awake' | 'frozen' | 'falling-asleep' = 'asleep'
   #running = 0
   #waiting: { since: number; takes: number }[] = []
   #wakes = false
   #since = 0
+  /** Which share of its memory it had when it last went on, and how long it takes to have all of it, ms. */
+  #growth = { share: 0, at: 0, over: 1 }
   /** Counts how often it went on; what was begun before does not count then. */
   #thaws = 0
   #left: number | undefined
@@ -92,6 +101,10 @@ export class SimulatedApp implements Keepable {
     return this.#state === 'frozen'
   }
 
+  get visits(): number {
+    return this.#visits.of(this.#world.time.now())
+  }
+
   get wakeCost(): number | undefined {
     return this.#measured ? this.#profile.wakeCost : undefined
   }
@@ -100,12 +113,14 @@ export class SimulatedApp implements Keepable {
 
   /** Bytes that it has in memory now. */
   get bytes(): number {
-    const grown = Math.min((this.#world.time.now() - this.#since) / 60_000, 1)
-    return this.#left ?? this.#profile.bytes * (0.7 + 0.3 * grown)
+    const { share, at, over } = this.#growth
+    const grown = Math.min((this.#world.time.now() - at) / over, 1)
+    return this.#left ?? this.#profile.bytes * (share + (1 - share) * grown)
   }
 
   /** Somebody asks for it; it works on that for `takes` ms. */
   request(takes: number): void {
+    this.#visits.note(this.#world.time.now())
     if (this.#state === 'awake') {
       this.#world.tally.waited(0)
       this.#serve(takes)
@@ -123,7 +138,8 @@ export class SimulatedApp implements Keepable {
   look(): void {
     const ranFor = this.#world.time.now() - this.#since
     const { frozen, bytes } = this
-    this.#world.keeper.recharge(this.name, this.#footprint.sample(bytes, { limit, ranFor, frozen }))
+    const charge = frozen ? this.#footprint.kept(bytes) : this.#footprint.sample(bytes, { limit, ranFor })
+    this.#world.keeper.recharge(this.name, charge)
   }
 
   sleep(): Promise<void> {
@@ -145,7 +161,7 @@ export class SimulatedApp implements Keepable {
     await processor.work(reclaiming.least + (reclaiming.perMiB * bytes) / MiB)
     if (!this.frozen || thaws !== this.#thaws) return
     this.#left = bytes * (swap ? 0.05 : this.#profile.solid)
-    keeper.recharge(this.name, overhead + this.#left)
+    keeper.recharge(this.name, this.#footprint.kept(this.#left))
   }
 
   get #isWanted(): boolean {
@@ -179,26 +195,28 @@ export class SimulatedApp implements Keepable {
     tally.cold++
     this.#measured = true
     this.#since = time.now()
-    this.#goesOn()
+    this.#goesOn(started)
   }
 
   /** False when there is no memory for it: it has to come again, as the others do. */
   async #thaw(): Promise<boolean> {
     const { processor, keeper, tally } = this.#world
     this.#state = 'waking'
-    if (!(await keeper.readmit(this, this.#footprint.reserve(limit), wakeTimeout))) {
+    if (!(await keeper.readmit(this, this.#footprint.resume(limit), wakeTimeout))) {
       await this.#fallAsleep()
       return false
     }
     const gone = this.#left === undefined ? 0 : this.#profile.bytes - this.#left
     await processor.work(thawing.least + (thawing.perMiB * gone) / MiB)
     tally.thaws++
-    this.#goesOn()
+    const left = (this.#left ?? this.#profile.bytes) / this.#profile.bytes
+    this.#goesOn({ share: left + (1 - left) * thawed.again, over: thawed.over })
     return true
   }
 
-  #goesOn(): void {
+  #goesOn(growth: { share: number; over: number }): void {
     const { time, tally } = this.#world
+    this.#growth = { ...growth, at: time.now() }
     this.#thaws++
     this.#left = undefined
     this.lastUsed = time.now()

@@ -16,7 +16,7 @@ function footprint(known?: number) {
   return { stored, foot: new Footprint({ store, log: silent }, 'notes') }
 }
 
-const running = { limit, ranFor: 1_000, frozen: false }
+const running = { limit, ranFor: 1_000 }
 
 test('an app of which nothing is known is taken to need all that it may have, and once it runs twice what it has', () => {
   const { foot } = footprint()
@@ -50,7 +50,27 @@ test('what a run needed at most is kept for the next one, with a quarter more', 
 
 test('a run that goes on for long is believed while it does', () => {
   const { foot } = footprint()
-  assert.equal(foot.sample(20 * MiB, { ...running, ranFor: 60_000 }), overhead + 25 * MiB)
+  foot.sample(20 * MiB, { ...running, ranFor: 60_000 })
+  assert.equal(foot.reserve(limit), overhead + 25 * MiB)
+})
+
+test('one that has settled is charged what it has, and a quarter of what it may come to need', () => {
+  const { foot } = footprint(80 * MiB)
+  assert.equal(foot.sample(20 * MiB, running), overhead + 100 * MiB)
+  // What was known has faded to 64 MiB.
+  assert.equal(foot.sample(20 * MiB, { ...running, ranFor: 60_000 }), overhead + 35 * MiB)
+  assert.equal(foot.sample(120 * MiB, { ...running, ranFor: 62_000 }), overhead + 127.5 * MiB)
+})
+
+test('one that goes on after it was frozen is expected to use half of what it gave back', () => {
+  const { foot } = footprint(80 * MiB)
+  foot.sample(80 * MiB, running)
+  assert.equal(foot.kept(20 * MiB), overhead + 20 * MiB)
+  assert.equal(foot.resume(limit), overhead + 60 * MiB)
+  const unknown = footprint().foot
+  unknown.sample(40 * MiB, running)
+  unknown.kept(0)
+  assert.equal(unknown.resume(limit), overhead + 40 * MiB)
 })
 
 test('what a long run needed is noted as well, and fades what was known once, however often it is looked at', () => {
@@ -100,7 +120,7 @@ test('a peak of long ago fades, run by run', () => {
 
 test('what it has while it is frozen says nothing of what it needs', () => {
   const { foot, stored } = footprint(40 * MiB)
-  assert.equal(foot.sample(2 * MiB, { ...running, frozen: true }), overhead + 2 * MiB)
+  assert.equal(foot.kept(2 * MiB), overhead + 2 * MiB)
   foot.ended()
   assert.deepEqual(stored, [])
   assert.equal(foot.reserve(limit), overhead + 50 * MiB)

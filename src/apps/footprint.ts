@@ -3,7 +3,7 @@ import { messageOf } from '../problem.ts'
 import type { App } from '../store/records.ts'
 
 /** What an instance costs besides what its processes use: its shim and its sandbox's, bytes. */
-export const overhead = 5 * 1024 * 1024
+export const overhead = 4 * 1024 * 1024
 
 /** Share of what was known before that a run with a lower peak leaves standing. */
 const fading = 0.8
@@ -18,6 +18,8 @@ const enough = 3
 const guess = 2
 /** How long a run has to last until its peak counts while it goes on, ms. */
 const settled = 30_000
+/** Of those that run, one in so many is taken to reach its peak at one time. */
+const spread = 4
 
 /** Where it is kept what apps need, and who is told where that cannot be. */
 type Ledger = {
@@ -76,6 +78,22 @@ export class Footprint {
     return overhead + Math.min(limit, this.#learned === undefined ? limit : Math.ceil(this.#learned * 1.25))
   }
 
+  /**
+   * What is kept free for it to go on after it was frozen, bytes: half of what it has given back. It does not use all of
+   * that again, least of all at once.
+   */
+  resume(limit: number): number {
+    const left = this.#now ?? 0
+    return overhead + left + Math.ceil(Math.max(this.#most(limit) - left, 0) / 2)
+  }
+
+  /** The most that a run is expected to need, bytes. */
+  #most(limit: number): number {
+    return this.#learned === undefined && this.#peak > 0
+      ? Math.min(limit, this.#peak * guess)
+      : this.reserve(limit) - overhead
+  }
+
   /** A limit that fits better than the one it has, bytes: half more than its peak. Undefined: there is none. */
   suggest(limit: number): number | undefined {
     const { peak } = this
@@ -86,24 +104,25 @@ export class Footprint {
   }
 
   /**
-   * Its processes have so much now.
+   * Its processes have so much now. One that has just started is charged what it is expected to need; one that has
+   * settled what it has, and its share of what they all might come to need.
    *
    * @param ranFor ms since it woke
-   * @param frozen what it has then says nothing of what it needs
    * @returns what it is to be charged, bytes
    */
-  sample(
-    bytes: number,
-    { limit, ranFor, frozen }: { limit: number; ranFor: number; frozen: boolean },
-  ): number {
+  sample(bytes: number, { limit, ranFor }: { limit: number; ranFor: number }): number {
     this.#now = bytes
-    if (frozen) return overhead + bytes
     this.#samples++
     this.#peak = Math.max(this.#peak, bytes)
     if (ranFor >= settled) this.#learned = this.#faded()
-    const needs =
-      this.#learned === undefined ? overhead + Math.min(limit, this.#peak * guess) : this.reserve(limit)
-    return Math.max(overhead + bytes, needs)
+    const more = Math.max(this.#most(limit) - bytes, 0)
+    return overhead + bytes + (ranFor >= settled ? Math.ceil(more / spread) : more)
+  }
+
+  /** It is frozen, and so much is left of it, which says nothing of what it needs. @returns what it is to be charged, bytes */
+  kept(bytes: number): number {
+    this.#now = bytes
+    return overhead + bytes
   }
 
   /** It wanted more than its limit, bytes: it needs all of that, however little of it was seen. */

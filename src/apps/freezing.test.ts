@@ -89,7 +89,7 @@ test('an app that an earlier run left frozen stays so, is charged for what it ha
   assert.equal(stage.machine.at(lease.upstream.host), container)
   lease.release()
   assert.ok(container.disk.has('one'))
-  assert.equal(stage.host.keeper.used, overhead + container.limits.memory)
+  assert.equal(stage.host.keeper.used, overhead + (container.limits.memory + 7 * MiB) / 2)
 })
 
 test('one that is asked for before it was looked at goes on as well', async t => {

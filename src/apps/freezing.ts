@@ -1,6 +1,5 @@
 import { type Container, EngineUnavailable } from '../engine/engine.ts'
 import { messageOf, Problem } from '../problem.ts'
-import { overhead } from './footprint.ts'
 import type { FreezeReason } from './keeper.ts'
 import type { Parts } from './parts.ts'
 import * as problems from './problems.ts'
@@ -89,11 +88,7 @@ export class Freezing {
     if (spec === undefined || address === undefined || !this.#isAllowed) return false
     const limit = limits?.memory ?? settings.now.memory
     const bytes = (await context.engine.memory([id])).get(id)
-    this.#waking.charge(
-      bytes === undefined
-        ? footprint.reserve(limit)
-        : footprint.sample(bytes, { limit, ranFor: 0, frozen: true }),
-    )
+    this.#waking.charge(bytes === undefined ? footprint.reserve(limit) : footprint.kept(bytes))
     engineSide.unsure = false
     failures.clear()
     standing.foundFrozen({ container: id, upstream: { host: address, port: spec.port }, limits, took: [] })
@@ -170,14 +165,14 @@ export class Freezing {
   }
 
   async #reclaim(container: string, reason: FreezeReason, signal: AbortSignal): Promise<void> {
-    const { context, standing } = this.#parts
+    const { context, standing, footprint } = this.#parts
     const { engine, keeper, log } = context
     const { name } = standing
     try {
       if (reason !== 'memory') await this.#lull(signal)
       const left = await engine.reclaim(container, signal)
       const isStill = standing.state === 'frozen' && standing.live?.container === container
-      if (left !== undefined && isStill) keeper.recharge(name, overhead + left)
+      if (left !== undefined && isStill) keeper.recharge(name, footprint.kept(left))
     } catch (error) {
       if (!signal.aborted && standing.live?.container === container)
         log.warn('memory_not_reclaimed', { app: name, error: messageOf(error) })

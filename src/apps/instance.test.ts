@@ -155,6 +155,22 @@ test('a request that waited for memory until its time was over is told that it w
   for (const lease of leases) lease.release()
 })
 
+test('who waits for its turn to start holds no memory meanwhile, and is not taken for slow', async t => {
+  const stage = new Stage(t, ['a'])
+  const { context, keeper } = stage.host
+  const others = Promise.withResolvers<void>()
+  for (let n = 0; n < context.starts.concurrency; n++) void context.starts(() => others.promise)
+  const awake = stage.app('a').wake()
+  while (context.starts.pendingCount === 0) await immediate()
+  assert.equal(keeper.used, 0)
+  const [began, far] = [performance.now(), 10_000]
+  t.mock.method(performance, 'now', () => began + far)
+  others.resolve()
+  await awake
+  assert.ok(keeper.used > 0)
+  assert.equal(stage.app('a').forecast.expected, 0)
+})
+
 test('a deploy that fails at the engine leaves no trial behind', async t => {
   const stage = new Stage(t, ['a'])
   const release = makeRelease(stage.host.store, stage.machine, 'a', 'good')
@@ -449,17 +465,17 @@ test('a container that could not be put to sleep wakes with its limits, and is c
   assert.equal(stage.host.keeper.used, used)
 })
 
-test('a frozen app goes on with its limits, and is charged for them', async t => {
+test('a frozen app goes on with its limits, and is charged by them', async t => {
   const stage = new Stage(t, ['a'])
   const app = stage.app('a')
   await app.wake()
-  const { used } = stage.host.keeper
   await app.freeze('manual')
   setLimits(stage, { memory: 150 * MiB })
   assert.deepEqual([app.state, app.resources.pending], ['frozen', ['memory']])
   await app.wake()
   assert.deepEqual([app.state, app.resources.pending], ['awake', ['memory']])
-  assert.equal(stage.host.keeper.used, used)
+  // Half of the 100 MiB that it was made for.
+  assert.equal(stage.host.keeper.used, 50 * MiB + overhead)
 })
 
 test('who waits for a wake is answered by it, though the app is told to sleep meanwhile', async t => {

@@ -54,7 +54,8 @@ export class Resources {
   /** Its processes have so many bytes now. @returns what it is to be charged for */
   has(bytes: number): number {
     const { standing, footprint } = this.#parts
+    if (standing.state === 'frozen') return footprint.kept(bytes)
     const ranFor = performance.now() - (standing.live?.since ?? performance.now())
-    return footprint.sample(bytes, { limit: this.limit, ranFor, frozen: standing.state === 'frozen' })
+    return footprint.sample(bytes, { limit: this.limit, ranFor })
   }
 }

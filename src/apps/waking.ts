@@ -103,7 +103,7 @@ export class Waking {
     const { context, footprint } = this.#parts
     this.#waitsForMemory = true
     try {
-      return await context.keeper.readmit(this.#sleeper, footprint.reserve(memory), wakeTimeout)
+      return await context.keeper.readmit(this.#sleeper, footprint.resume(memory), wakeTimeout)
     } finally {
       this.#waitsForMemory = false
     }
