@@ -11,7 +11,7 @@ import { absent, known, summarise } from './report.ts'
 import { atOnce, Room } from './room.ts'
 import { rowOf } from './rounds.ts'
 import { SwapFile } from './swap.ts'
-import { answerRows, failures, peakOf, takenRows, visitors } from './visit-rows.ts'
+import { answerRows, failures, peakOf, takenRows, timeRows, visitors } from './visit-rows.ts'
 import { visit } from './visitors.ts'
 
 const MiB = 1024 * 1024
@@ -77,7 +77,7 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
   const booting = performance.now()
   await host.boot({ ...asItIs, DORMICE_MEMORY: `${budget}m` })
   const booted = performance.now() - booting
-  const { outcomes, taken } = await visit(host, apps, size.load, { signal, say })
+  const { outcomes, taken, busy } = await visit(host, apps, size.load, { signal, say })
   const failed = failures(outcomes)
   const answers = answerRows(outcomes.filter(({ at }) => at >= size.warmUp))
   const peak = peakOf(taken, 'total')
@@ -89,7 +89,8 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
       summarise('  swap used by all', 'MB', frozen ? [megabytes(swapped)] : []),
       summarise(`start of a host with ${apps.length} apps`, 'ms', [booted]),
       ...answers,
-      ...takenRows(taken),
+      ...(quick ? [] : timeRows(outcomes, 120_000)),
+      ...takenRows(taken, busy),
     ],
     ratios: known({
       awake: roomFor(awake, limit),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answerRows, failures } from './visit-rows.ts'
+import { answerRows, failures, timeRows } from './visit-rows.ts'
 
 const answered = (ms: number, timing: string, status = 200, code = '') => ({
   at: 1_500,
@@ -36,4 +36,16 @@ test('what was not answered 200 has failed', () => {
     '503 no_memory, 1.5 s into the load, after 30000 ms',
     'no answer: Error: socket hang up, 2.0 s into the load, after 3 ms',
   ])
+})
+
+test('answers are told apart by when their visitors came', () => {
+  const at = (minutes: number, ms: number) => ({ ...answered(ms, ''), at: minutes * 60_000 })
+  const rows = timeRows([at(2.5, 30), at(0, 10), at(1.9, 20)], 120_000)
+  assert.deepEqual(
+    rows.map(row => [row.case.trim(), row.p50, row.n]),
+    [
+      ['who came in minutes 0 to 2', 15, 2],
+      ['who came in minutes 2 to 4', 30, 1],
+    ],
+  )
 })

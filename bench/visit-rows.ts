@@ -45,8 +45,23 @@ export function answerRows(outcomes: readonly Outcome<FirstAnswer>[]): Row[] {
 
 const isWhole = ({ name }: { name: string }) => name === 'wake'
 
-/** What the host took meanwhile. */
-export function takenRows(taken: readonly Taken[]): Row[] {
+/** How long visitors waited, by when they came: many apps are asked for the first time at the beginning. @param length ms */
+export function timeRows(outcomes: readonly Outcome<FirstAnswer>[], length: number): Row[] {
+  const parts = Map.groupBy(outcomes, ({ at }) => Math.floor(at / length))
+  const minutes = (part: number) => Math.round((part * length) / 60_000)
+  return [...parts]
+    .toSorted(([a], [b]) => a - b)
+    .map(([part, of]) =>
+      summarise(
+        `  who came in minutes ${minutes(part)} to ${minutes(part + 1)}`,
+        'ms',
+        of.map(({ ms }) => ms),
+      ),
+    )
+}
+
+/** What the host took meanwhile, and which share of the machine's processors was busy. */
+export function takenRows(taken: readonly Taken[], busy: readonly number[]): Row[] {
   const row = (name: string, of: keyof Taken) => {
     const values = taken.map(one => megabytes(one[of]))
     return summarise(name, 'MB', values)
@@ -59,6 +74,11 @@ export function takenRows(taken: readonly Taken[]): Row[] {
     row('  shims', 'shims'),
     row('  host process', 'host'),
     row('host process, resident', 'resident'),
+    summarise(
+      'processors busy under load',
+      '%',
+      busy.map(share => share * 100),
+    ),
   ]
 }
 
