@@ -16,6 +16,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
   const { leases, waiting } = instance.load
   const { memory, pending } = instance.resources
   const failure = instance.failure
+  const overrun = context.store.overruns.last(app.name)
   return {
     name: app.name,
     url: context.url(app.name),
@@ -44,6 +45,7 @@ export function renderApp(context: Context, app: App, instance: Instance): AppSh
           retryAt: iso(failure.retryAt),
         }
       : null,
+    overrun: overrun ? renderOverrun(overrun) : null,
   }
 }
 

@@ -26,7 +26,7 @@ function serve(t: TestContext, uploaded: AppSettings = {}) {
       body: typeof body === 'string' ? body : JSON.stringify(body),
       headers: { 'content-type': 'application/json' },
     })
-  return { ask, patch, stored: () => store.app('notes')?.settings }
+  return { ask, patch, store, stored: () => store.app('notes')?.settings }
 }
 
 test('what is set about freezing is shown as it was set, not what comes of it', async t => {
@@ -56,6 +56,15 @@ test('an app’s settings are shown with where each comes from, access rules one
   assert.deepEqual([others['access.maxBody'], others['access.rate']], ['set', 'set'])
   assert.ok(!('access' in others))
   assert.deepEqual(pendingSettings, [])
+})
+
+test('an app tells when it last reached its memory limit, if it did', async t => {
+  const { ask, store } = serve(t)
+  assert.equal((await ask()).json.overrun, null)
+  for (const [at, limit] of [64, 128].entries())
+    store.overruns.note({ app: 'notes', kind: 'killed', limit, at })
+  const at = '1970-01-01T00:00:00.001Z'
+  assert.deepEqual((await ask()).json.overrun, { kind: 'killed', limit: 128, at, until: at, times: 1 })
 })
 
 test('where nobody is kept out, that is the default', async t => {

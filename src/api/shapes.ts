@@ -26,6 +26,20 @@ export const AccessShape = z
   .openapi('Access')
 export type AccessShape = z.infer<typeof AccessShape>
 
+export const OverrunShape = z
+  .object({
+    kind: z.enum(['killed', 'full']).openapi({
+      description:
+        '`killed`: a process of it was ended for want of memory, or all; `full`: it stayed at its limit for a while, and was slow',
+    }),
+    limit: z.number().int().openapi({ description: 'the limit that it had, bytes' }),
+    at: z.iso.datetime().openapi({ description: 'when that was first' }),
+    until: z.iso.datetime().openapi({ description: 'and when last, less than an hour apart' }),
+    times: z.number().int(),
+  })
+  .openapi('Overrun')
+export type OverrunShape = z.infer<typeof OverrunShape>
+
 export const AppShape = z
   .object({
     name: z.string(),
@@ -80,6 +94,9 @@ export const AppShape = z
     failure: z
       .object({ at: z.iso.datetime(), message: z.string(), log: z.string(), retryAt: z.iso.datetime() })
       .nullable(),
+    overrun: OverrunShape.nullable().openapi({
+      description: 'when it last reached its memory limit; null: never',
+    }),
   })
   .openapi('App')
 export type AppShape = z.infer<typeof AppShape>
@@ -307,20 +324,6 @@ export const AllTrafficShape = z
   })
   .openapi('AllTraffic')
 export type AllTrafficShape = z.infer<typeof AllTrafficShape>
-
-export const OverrunShape = z
-  .object({
-    kind: z.enum(['killed', 'full']).openapi({
-      description:
-        '`killed`: a process of it was ended for want of memory, or all; `full`: it stayed at its limit for a while, and was slow',
-    }),
-    limit: z.number().int().openapi({ description: 'the limit that it had, bytes' }),
-    at: z.iso.datetime().openapi({ description: 'when that was first' }),
-    until: z.iso.datetime().openapi({ description: 'and when last, less than an hour apart' }),
-    times: z.number().int(),
-  })
-  .openapi('Overrun')
-export type OverrunShape = z.infer<typeof OverrunShape>
 
 export const WakeShape = z
   .object({

@@ -56,6 +56,7 @@ async function serve(timeline: Partial<Timeline>, log: Log = silent) {
     launch: () => undefined,
     overruns: {
       of: () => [{ app: 'notes', kind: 'killed', limit: 64, at: 0, until: 1_000, times: 2 }],
+      last: () => undefined,
     },
   }
   const get = (name: string) => {

@@ -134,6 +134,7 @@ export function app(name: string, more: Partial<AppShape> = {}): AppShape {
     },
     pendingSettings: [],
     failure: null,
+    overrun: null,
     ...more,
   }
 }

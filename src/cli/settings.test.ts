@@ -109,6 +109,32 @@ test('show of an app that never ran, and of one that crashed, says so', async ()
   assert.match(stderr, /notes: it ended with code 1; dormice logs notes shows its log/)
 })
 
+test('an app that lately reached its memory limit is shown with that limit, and with what to type', async () => {
+  const at = (ms: number) => new Date(Date.now() - ms).toISOString()
+  const hour = 3_600_000
+  const reached = (limit: number, until: number) =>
+    app('notes', {
+      memory: { now: null, peak: 256 * MiB, suggested: 384 * MiB },
+      overrun: { kind: 'killed', limit, at: at(48 * hour), until: at(until), times: 2 },
+    })
+  const told =
+    /^notes wanted more than its 256 MiB of memory, and a process of it was killed\.\nGive it more: dormice set notes memory=384m$/m
+  {
+    const shown = reached(256 * MiB, hour)
+    await using host = await fakeHost({
+      'GET /v1/apps': answer({ apps: [shown] }),
+      'GET /v1/apps/notes': answer(shown),
+    })
+    assert.match((await run(['ls'], { host })).stderr, told)
+    const { stderr } = await run(['show', 'notes'], { host })
+    assert.match(stderr, told)
+    assert.doesNotMatch(stderr, /A limit that fits/)
+  }
+  const apps = [reached(256 * MiB, 25 * hour), reached(128 * MiB, hour)]
+  await using host = await fakeHost({ 'GET /v1/apps': answer({ apps }) })
+  assert.equal((await run(['ls'], { host })).stderr, '')
+})
+
 test('set sends all settings in one call, as the API takes them, and shows what they are then', async () => {
   const after = notes(
     { cpu: 0.5, sleepAfter: 1_800_000 },

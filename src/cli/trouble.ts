@@ -1,9 +1,11 @@
 import type { AppShape } from '../api/shapes.ts'
 import { invocation } from './invocation.ts'
+import { overrunLately, tellOfLimit } from './over-limit.ts'
 import { remark, sentence, style } from './terminal.ts'
 
 /** Says what is wrong with an app, if something is, and how to go on. */
-export function tellTrouble({ name, failure, state }: AppShape): void {
+export function tellTrouble(app: AppShape): void {
+  const { name, failure, state } = app
   const marked = style('red', name, process.stderr)
   if (state === 'lost')
     remark(
@@ -11,4 +13,6 @@ export function tellTrouble({ name, failure, state }: AppShape): void {
     )
   else if (failure && state !== 'awake')
     remark(`\n${marked}: ${sentence(failure.message)}; ${invocation('logs', name)} shows its log`)
+  const overrun = overrunLately(app, Date.now())
+  if (overrun) tellOfLimit(app, overrun)
 }

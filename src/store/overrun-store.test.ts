@@ -27,7 +27,8 @@ test('when an app reached its limit is kept across restarts, oldest first', () =
     { ...killed, at: 1, until: 1, times: 1 },
     { ...killed, kind: 'full', at: 2, until: 2, times: 1 },
   ])
-  assert.deepEqual(store.overruns.of('shop'), [])
+  assert.deepEqual(store.overruns.last('notes'), store.overruns.of('notes')[1])
+  assert.deepEqual([store.overruns.of('shop'), store.overruns.last('shop')], [[], undefined])
 })
 
 test('what happens again and again is one entry; another limit or a pause of an hour begins a new one', () => {

@@ -11,10 +11,12 @@ const sameWithin = 3_600_000
 /** When apps reached their memory limits. Removing an app removes its own. */
 export class OverrunStore {
   readonly #db: BetterSQLite3Database
+  readonly #newest: ReturnType<typeof newestOf>
 
   /** @param db open and migrated; it stays the caller's to close */
   constructor(db: BetterSQLite3Database) {
     this.#db = db
+    this.#newest = newestOf(db)
   }
 
   /**
@@ -26,7 +28,7 @@ export class OverrunStore {
   note({ app, kind, limit, at }: Pick<Overrun, 'app' | 'kind' | 'limit' | 'at'>): void {
     this.#db.transaction(() => {
       if (!this.#db.select({ name: apps.name }).from(apps).where(eq(apps.name, app)).get()) return
-      const last = this.#newest(app)
+      const last = this.#newest.get({ app })
       if (last?.kind === kind && last.limit === limit && Math.abs(at - last.until) < sameWithin) {
         const times = last.times + 1
         this.#db.update(overruns).set({ until: at, times }).where(eq(overruns.id, last.id)).run()
@@ -42,6 +44,12 @@ export class OverrunStore {
     })
   }
 
+  /** The newest of an app; undefined: it never reached its limit. */
+  last(app: string): Overrun | undefined {
+    const found = this.#newest.get({ app })
+    return found && withoutId(found)
+  }
+
   /** Newest last. */
   of(app: string): Overrun[] {
     return this.#db
@@ -50,16 +58,21 @@ export class OverrunStore {
       .where(eq(overruns.app, app))
       .orderBy(asc(overruns.id))
       .all()
-      .map(({ id: _, ...row }) => row)
+      .map(withoutId)
   }
+}
 
-  #newest(app: string) {
-    return this.#db
-      .select()
-      .from(overruns)
-      .where(eq(overruns.app, app))
-      .orderBy(desc(overruns.id))
-      .limit(1)
-      .get()
-  }
+/** `{ app }`; built once, for it is asked of every app that is listed. */
+function newestOf(db: BetterSQLite3Database) {
+  return db
+    .select()
+    .from(overruns)
+    .where(eq(overruns.app, sql.placeholder('app')))
+    .orderBy(desc(overruns.id))
+    .limit(1)
+    .prepare()
+}
+
+function withoutId({ id: _, ...row }: typeof overruns.$inferSelect): Overrun {
+  return row
 }

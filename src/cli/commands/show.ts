@@ -5,6 +5,7 @@ import { examples } from '../examples.ts'
 import { neverFrozen } from '../idle-times.ts'
 import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
+import { overrunLately } from '../over-limit.ts'
 import { settingRows } from '../setting-rows.ts'
 import { showState } from '../states.ts'
 import { table } from '../table.ts'
@@ -38,7 +39,7 @@ async function show(name: string, { json }: Json): Promise<void> {
   const unfrozen = neverFrozen(app)
   if (unfrozen) remark(`\n${unfrozen}`)
   const { suggested } = app.memory
-  if (suggested !== null) {
+  if (suggested !== null && !overrunLately(app, Date.now())) {
     const setting = `memory=${suggested / 1024 ** 2}m`
     remark(`\nA limit that fits what it needs: ${invocation('set', app.name, setting)}`)
   }

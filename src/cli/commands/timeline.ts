@@ -4,14 +4,10 @@ import { appPath, Client } from '../client.ts'
 import { examples } from '../examples.ts'
 import { invocation } from '../invocation.ts'
 import { type Json, jsonOption } from '../options.ts'
+import { tellOfLimit } from '../over-limit.ts'
 import { table } from '../table.ts'
 import { print, printJson, remark, style } from '../terminal.ts'
 import { timelineRows } from '../timeline-rows.ts'
-import { formatSize } from '../units.ts'
-
-const MiB = 1024 ** 2
-/** What limits that are advised are multiples of, bytes. */
-const step = 16 * MiB
 
 export function timelineCommand(): Command {
   return new Command('timeline')
@@ -47,15 +43,6 @@ async function timeline(app: string, { json }: Json): Promise<void> {
   const last = overruns.at(-1)
   if (last) tellOfLimit(await client.get<AppShape>(appPath(app)), last)
   tellMore(app, snapshots)
-}
-
-/** Unless it has another limit by now. */
-function tellOfLimit({ name, settings, memory }: AppShape, { kind, limit }: OverrunShape): void {
-  if (settings.memory !== limit) return
-  const ends = kind === 'killed' ? 'a process of it was killed' : 'it was slow'
-  const fitting = Math.max(memory.suggested ?? 0, Math.ceil((limit * 1.5) / step) * step)
-  remark(`\n${name} wanted more than its ${formatSize(limit)} of memory, and ${ends}.`)
-  remark(`Give it more: ${invocation('set', name, `memory=${fitting / MiB}m`)}`)
 }
 
 function tellMore(app: string, snapshots: readonly SnapshotShape[]): void {
