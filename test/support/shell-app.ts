@@ -30,6 +30,14 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 // Mounted by the engine: of no image.
 const mounted = new Set(['/proc', '/sys', '/dev', '/tmp', '/etc/hostname', '/etc/hosts', '/etc/resolv.conf'])
+// For as long as this process runs: the next one reads everything anew.
+const hashes = new Map()
+
+function hashOf(path, { dev, ino, size, ctimeMs }) {
+  const key = [dev, ino, size, ctimeMs].join()
+  if (!hashes.has(key)) hashes.set(key, createHash('sha256').update(readFileSync(path)).digest('hex'))
+  return hashes.get(key)
+}
 
 function tree(root) {
   const found = []
@@ -42,7 +50,7 @@ function tree(root) {
     let holds = ''
     if (type === 'symlink') holds = readlinkSync(path)
     // Not all files of the system may be read.
-    try { if (type === 'file') holds = createHash('sha256').update(readFileSync(path)).digest('hex') } catch {}
+    try { if (type === 'file') holds = hashOf(path, stat) } catch {}
     found.push({
       path, type, holds, mode: (stat.mode & 0o7777).toString(8), owner: stat.uid + ':' + stat.gid,
       mtime: Math.floor(stat.mtimeMs / 1000), size: type === 'directory' ? 0 : stat.size,
