@@ -58,7 +58,7 @@ USER root
 WORKDIR /
 LABEL dormice.role=host-image
 ENV DORMICE_DATA=/var/lib/dormice
-# As `npm run up` starts it; see src/setup/bootstrap.mjs.
+# As `npm run up` starts it; see src/setup/host-process.mjs.
 ENV NODE_OPTIONS=--max-semi-space-size=8
 VOLUME /var/lib/dormice
 STOPSIGNAL SIGTERM

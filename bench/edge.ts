@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hostFlags } from '../src/setup/host-process.mjs'
 import type { Bench } from './bench.ts'
 import { type Absent, type Found, fromDebian } from './debian.ts'
 import { type Contender, figures, loadCase, units } from './edge-cases.ts'
@@ -18,8 +19,6 @@ import { paths, startUpstream } from './upstream.ts'
 import { type Asked, loadWith } from './wrk.ts'
 
 const socketCount = 1_000
-/** What `src/setup/bootstrap.mjs` starts a host with. */
-const forHost = ['--max-semi-space-size=8']
 
 /**
  * Many short turns rather than a few long ones: what else the machine does then meets all proxies alike. Of a quick
@@ -58,7 +57,7 @@ export const benchEdge: Bench = async ({ quick, signal, say }) => {
     starting: Promise<Server>,
     is: { inTargets: boolean; upgrades: boolean },
   ) => proxies.push({ name, server: await up(starting), ...is })
-  await add('dormice', startNodeProxy('edge-process.ts', upstream, forHost), {
+  await add('dormice', startNodeProxy('edge-process.ts', upstream, hostFlags), {
     inTargets: true,
     upgrades: true,
   })

@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 
 import { constants, tmpdir } from 'node:os'
 import { basename, delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { hostEnvironment, hostFlags } from './host-process.mjs'
 
 const NODE_MAJOR = 24
 /** First 24 with `response.writeInformation`, which the edge passes 1xx answers on with. */
@@ -28,13 +29,6 @@ const targets = {
   conformance: ['test/conformance/differential.ts'],
 }
 
-/**
- * What a host's Node is told; the same as in the Dockerfile. Bodies pass through it in buffers of 64 KiB: with less
- * room for what is young, small garbage collections free them and not large ones, which takes a sixth of the CPU time
- * off a body of 100 KiB, and of the memory.
- */
-const forHost = ['--max-semi-space-size=8']
-
 const [what = '', ...args] = process.argv.slice(2)
 const target = Object.hasOwn(targets, what) ? targets[what] : undefined
 // People pipe what `cli`, `bench`, `faults`, `soak` and `conformance` print, so nothing of the preparation may be on
@@ -50,7 +44,9 @@ try {
   const node = findNode()
   if (out === process.stdout) print('✓', 'node', node.version)
   const runsHost = what === 'up' || (what === 'cli' && args[0] === 'serve')
-  handOver(node.path, [...(runsHost ? forHost : []), join(root, target[0]), ...target.slice(1), ...args])
+  const flags = runsHost ? hostFlags : []
+  const env = { ...(runsHost && hostEnvironment), ...process.env }
+  handOver(node.path, [...flags, join(root, target[0]), ...target.slice(1), ...args], env)
 } catch (error) {
   if (!(error instanceof Advice)) throw error
   console.error(error.message)
@@ -214,8 +210,8 @@ function findNode() {
 }
 
 /** Becomes `node args`; where Node cannot replace its process yet, stays as its parent and ends as it ends. */
-function handOver(node, args) {
-  const env = { ...process.env, PATH: join(modules, '.bin') + delimiter + (process.env.PATH ?? '') }
+function handOver(node, args, given) {
+  const env = { ...given, PATH: join(modules, '.bin') + delimiter + (given.PATH ?? '') }
   // Only the user's own command should depend on where it is run.
   if (what !== 'cli') process.chdir(root)
   if (typeof process.execve === 'function') {

@@ -22,7 +22,8 @@ class Clone {
 
   constructor() {
     mkdirSync(join(this.root, 'src/setup'), { recursive: true })
-    copyFileSync(join(import.meta.dirname, 'bootstrap.mjs'), join(this.root, 'src/setup/bootstrap.mjs'))
+    for (const file of ['bootstrap.mjs', 'host-process.mjs'])
+      copyFileSync(join(import.meta.dirname, file), join(this.root, 'src/setup', file))
     this.write('src/cli/main.ts', 'console.log(JSON.stringify(process.argv.slice(2))); process.exitCode = 3')
     this.write('package-lock.json', LOCK)
     this.npm(`mkdir -p node_modules; cp package-lock.json node_modules/.package-lock.json`)
@@ -44,7 +45,15 @@ class Clone {
   }
 
   run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    const env = { PATH: `${this.root}/bin:${process.env['PATH']}` }
+    return this.runWith({}, ...args)
+  }
+
+  /** @param given environment variables */
+  runWith(
+    given: Record<string, string>,
+    ...args: string[]
+  ): Promise<{ code: number; stdout: string; stderr: string }> {
+    const env = { PATH: `${this.root}/bin:${process.env['PATH']}`, HOME: this.root, ...given }
     return new Promise(resolve => {
       const file = join(this.root, 'src/setup/bootstrap.mjs')
       const child = execFile(process.execPath, [file, ...args], { env }, (_, stdout, stderr) => {
@@ -75,6 +84,23 @@ test("the CLI's stdout is its own, also when dependencies are installed", async 
   assert.equal(first.stdout, '["ls","--json"]\n')
   assert.match(first.stderr, /✓ dependencies/)
   assert.deepEqual(await clone.run('cli', 'ls'), { code: 3, stdout: '["ls"]\n', stderr: '' })
+})
+
+test('a host alone is started as one, and what the user sets for it holds', async () => {
+  using clone = new Clone()
+  clone.write(
+    'src/cli/main.ts',
+    'console.log(JSON.stringify([process.execArgv, process.env.NODE_COMPILE_CACHE]))',
+  )
+  const started = async (given: Record<string, string>, ...args: string[]) =>
+    JSON.parse((await clone.runWith(given, ...args)).stdout.trim().split('\n').at(-1) ?? '')
+  const flags = ['--max-semi-space-size=8']
+  const own = join(clone.root, 'own')
+  assert.deepEqual(await started({}, 'cli', 'ls'), [[], null])
+  for (const host of [['up'], ['cli', 'serve']]) {
+    assert.deepEqual(await started({}, ...host), [flags, join(clone.root, '.cache', 'dormice')])
+    assert.deepEqual(await started({ NODE_COMPILE_CACHE: own }, ...host), [flags, own])
+  }
 })
 
 test('a changed package-lock.json installs again', async () => {

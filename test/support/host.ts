@@ -11,6 +11,7 @@ import Docker from 'dockerode'
 import { Agent, request } from 'undici'
 import { packFolder } from '../../src/cli/pack.ts'
 import { packageRoot } from '../../src/paths.ts'
+import { hostEnvironment, hostFlags } from '../../src/setup/host-process.mjs'
 import { removeAllOf } from './cleanup.ts'
 import type { PrivateEngine } from './private-engine.ts'
 
@@ -66,8 +67,9 @@ export class TestHost implements AsyncDisposable {
   async boot(env: Record<string, string> = {}): Promise<void> {
     this.#env = { ...this.#env, ...env }
     const main = join(packageRoot, 'src/cli/main.ts')
-    const child = spawn(process.execPath, [main, 'serve', ...this.#options], {
+    const child = spawn(process.execPath, [...hostFlags, main, 'serve', ...this.#options], {
       env: {
+        ...hostEnvironment,
         ...process.env,
         DORMICE_COPY_AFTER: '1h',
         DORMICE_DATA: this.data,

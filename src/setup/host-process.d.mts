@@ -1,0 +1,2 @@
+export declare const hostFlags: readonly string[]
+export declare const hostEnvironment: Readonly<Record<string, string>>
