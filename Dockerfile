@@ -59,7 +59,8 @@ WORKDIR /
 LABEL dormice.role=host-image
 ENV DORMICE_DATA=/var/lib/dormice
 # As `npm run up` starts it; see src/setup/host-process.mjs.
-ENV NODE_OPTIONS=--max-semi-space-size=8
+ENV NODE_OPTIONS=--max-semi-space-size=8 MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608
 VOLUME /var/lib/dormice
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["node", "-e", "const [, host, port] = /^(.*):(\\d+)$/.exec(process.env.DORMICE_LISTEN || '127.0.0.1:8080'); http.get({ host: host.replace(/[[\\]]/g, ''), port, path: '/healthz', headers: { host: 'dormice.' + (process.env.DORMICE_DOMAIN || 'localhost') } }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]

