@@ -1,6 +1,8 @@
 /** The candidate that takes the fewest changed letters, if that leaves half of its own. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const near = candidates
+    // Far longer or shorter ones need not be compared: names come from anybody, of any length.
+    .filter(candidate => Math.abs(candidate.length - name.length) <= candidate.length / 2)
     .map(candidate => ({ candidate, changes: changesBetween(name, candidate) }))
     .filter(({ candidate, changes }) => changes <= candidate.length / 2)
   return near.sort((a, b) => a.changes - b.changes)[0]?.candidate
