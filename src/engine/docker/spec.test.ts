@@ -148,7 +148,7 @@ test('what holds a sandbox may do nothing, and has next to nothing', () => {
       ReadonlyRootfs: true,
       Memory: 16_777_216,
       MemorySwap: 16_777_216,
-      PidsLimit: 4,
+      PidsLimit: 32,
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
     },

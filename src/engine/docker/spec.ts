@@ -118,7 +118,8 @@ export function sandboxOptions(
       ReadonlyRootfs: true,
       Memory: 16 * 1024 * 1024,
       MemorySwap: 16 * 1024 * 1024,
-      PidsLimit: 4,
+      // Counts threads, and those of the runtime that sets it up: six were seen, and one that gets none ends the start.
+      PidsLimit: 32,
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
     },
