@@ -49,6 +49,8 @@ export type FakeContainer = {
   died: boolean
   /** It is frozen, and its memory was given back. */
   reclaimed: boolean
+  /** It went on after it was frozen. */
+  thawed: boolean
   /** What it does without being asked; see `Engine.cpuTime` and `Engine.outbound`. */
   cpuTime: number
   outbound: number
@@ -153,6 +155,7 @@ export class FakeMachine {
       exit: Promise.withResolvers(),
       died: false,
       reclaimed: false,
+      thawed: false,
       cpuTime: 0,
       outbound: 0,
     }
@@ -182,6 +185,7 @@ export class FakeMachine {
     const container = this.container(id)
     if (container.state === 'paused') container.state = 'running'
     container.reclaimed = false
+    container.thawed = true
     if (container.state !== 'running') throw new Error(`${id} is not running`)
   }
 
