@@ -137,22 +137,24 @@ export class Waking {
   async #resume(left: Container, launch: Launch, admitted: () => Promise<void>): Promise<Running> {
     const { context } = this.#parts
     if (left.state === 'running') return awaitReady(context, launch, left)
-    const { found, ms } = await context.starts(async () => {
-      await admitted()
-      return this.#run(left.id)
-    })
+    const { found, ms } = await this.#run(left.id, admitted)
     return awaitReady(context, launch, found, [{ name: 'start', ms }])
   }
 
-  async #run(container: string): Promise<{ found: Container; ms: number }> {
-    const { engine } = this.#parts.context
-    const began = performance.now()
+  async #run(container: string, admitted: () => Promise<void>): Promise<{ found: Container; ms: number }> {
+    const { engine, starts } = this.#parts.context
+    let tried = false
     try {
-      await engine.run(container)
-      return { found: await engine.container(container), ms: performance.now() - began }
+      return await starts(async () => {
+        await admitted()
+        tried = true
+        const began = performance.now()
+        await engine.run(container)
+        return { found: await engine.container(container), ms: performance.now() - began }
+      })
     } catch (error) {
-      // It may be one that cannot run again; then its image can.
-      if (!(error instanceof EngineUnavailable)) await this.#settling.settle(container, 'recovery')
+      // It may be one that cannot run again; then its image can. Others have the turn to start meanwhile.
+      if (tried && !(error instanceof EngineUnavailable)) await this.#settling.settle(container, 'recovery')
       throw error
     }
   }
