@@ -302,6 +302,8 @@ export class FakeEngine implements Engine {
     return result as T
   }
 
+  expect(): void {}
+
   async start(spec: ContainerSpec): Promise<Started> {
     const began = performance.now()
     const id = await this.create(spec)

@@ -45,6 +45,7 @@ export async function wake(
   launch: Launch,
   admitted: () => Promise<void> = async () => undefined,
 ): Promise<Running> {
+  context.engine.expect()
   const { took, ...container } = await context.starts(async () => {
     await admitted()
     return context.engine.start(containerSpec(context, launch))

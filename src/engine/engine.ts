@@ -198,6 +198,8 @@ export type EngineEvent =
   | { kind: 'disconnected' }
 
 export interface Engine {
+  /** A {@link start} will follow as soon as it may: so many are wanted at once, and next time it is prepared for. */
+  expect(): void
   /**
    * Creates and starts; resolves with its address when the engine says it runs (not: when its port answers).
    * @throws {CannotStart} and then no container is left

@@ -79,6 +79,8 @@ export class DockerEngine implements Engine, AsyncDisposable {
     return containers.create(this.#docker, spec, network, await this.#seccomp.profile())
   }
 
+  expect = () => this.#sandboxes.expect()
+
   start(spec: ContainerSpec): Promise<Started> {
     return this.#sandboxes.into(sandbox => this.#start(spec, sandbox))
   }

@@ -65,10 +65,14 @@ test('nothing is made before it is opened', async t => {
   assert.equal(maker.made, 0)
 })
 
-test('what many asked for at once lies ready for the next time, up to the bound, and is let go of later', async t => {
+test('what many want at once lies ready for the next time, however long they take it in turns, up to the bound, and is let go of later', async t => {
   const maker = new Maker(t, { min: 1, max: 4 })
   maker.pool.open()
-  for (let n = 0; n < 9; n++) maker.pool.take()
+  for (let n = 0; n < 9; n++) maker.pool.expect()
+  for (let n = 0; n < 9; n++) {
+    maker.now += 10_000
+    maker.pool.take()
+  }
   await maker.settle()
   assert.equal(maker.pool.counts.ready, 4)
   maker.now = 600_000

@@ -19,12 +19,12 @@ export type PoolOptions<T> = PoolSize & {
  * How long making new ones stands back behind what {@link Pool.during} runs, ms; then it goes on beside it. Long: where
  * many start one after the other, each that is made meanwhile takes from them what it would save one of them.
  */
-const patience = 10_000
+const patience = 30_000
 /** How long nothing is made after one could not be made, ms. */
 const pause = 5_000
 
 /**
- * What takes long to make and lies ready, each to be used once: as many as were asked for lately, within bounds.
+ * What takes long to make and lies ready, each to be used once: as many as were expected to be taken lately, within bounds.
  * None is made while somebody waits for what {@link during} runs, unless that never ends.
  */
 export class Pool<T> implements AsyncDisposable {
@@ -58,9 +58,13 @@ export class Pool<T> implements AsyncDisposable {
     this.tend()
   }
 
+  /** Somebody will take one when it is their turn. Until then all others who wait count too, or few would be ready. */
+  expect(): void {
+    this.#demand.add(this.#options.now())
+  }
+
   /** One that nobody else gets; undefined when none is ready. */
   take(): T | undefined {
-    this.#demand.add(this.#options.now())
     const taken = this.#ready.shift()
     if (taken === undefined) this.#misses++
     // Only once the caller says, by `during`, whether others have to stand back.

@@ -82,6 +82,11 @@ export class Sandboxes implements AsyncDisposable {
     this.#pool.open()
   }
 
+  /** See `Engine.expect`. */
+  expect(): void {
+    this.#pool.expect()
+  }
+
   /**
    * Starts a container, in a sandbox if one is ready.
    *
