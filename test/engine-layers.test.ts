@@ -394,6 +394,35 @@ describe('containers are frozen', () => {
     await assert.rejects(engine.thaw(id), NotFound)
   })
 
+  test('a frozen one gets its time to end, and one that is removed ends at once', async () => {
+    const id = await start('ending')
+    await engine.freeze(id)
+    const began = performance.now()
+    await engine.stop(id, 20)
+    assert.ok(performance.now() - began < 10_000, 'it never got the signal')
+    assert.equal((await engine.container(id)).state, 'exited')
+    await engine.run(id)
+    await engine.freeze(id)
+    await engine.remove(id)
+    await assert.rejects(engine.container(id), NotFound)
+  })
+
+  test('one that somebody has paused goes on and is stopped like any other', async () => {
+    const id = await start('paused')
+    await docker.getContainer(id).pause()
+    assert.equal((await engine.container(id)).state, 'paused')
+    await engine.freeze(id)
+    await engine.thaw(id)
+    assert.equal((await engine.container(id)).state, 'running')
+    assert.deepEqual(
+      (await engine.containers()).map(({ state }) => state),
+      ['running'],
+    )
+    await engine.stop(id, 20)
+    assert.equal((await engine.container(id)).state, 'exited')
+    await engine.remove(id)
+  })
+
   test('a running one is committed without stopping, and so is one that has just ended', async () => {
     const id = await start('running')
     const tag = `${repository}:running`

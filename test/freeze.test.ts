@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { DockerEngine } from '../src/engine/docker/docker-engine.ts'
 import { TestHost } from './support/host.ts'
 
 /** Counts in memory, and says when it began. */
@@ -15,7 +16,8 @@ createServer((req, res) => {
 `
 
 async function stateOfContainer(host: TestHost): Promise<string | undefined> {
-  return (await host.containers())[0]?.State
+  await using engine = new DockerEngine(host.id)
+  return (await engine.containers())[0]?.state
 }
 
 describe('a frozen app', () => {

@@ -1,141 +1,29 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { MemoryGroup } from './cgroup.ts'
+import { test } from 'node:test'
+import { Cgroup } from './cgroup.ts'
+import { kernel, v1, v2 } from './fake-kernel.ts'
 
 const id = 'abc123'
-
-/** The kernel's folders as they would be, with these files. */
-function kernel(t: TestContext, files: Record<string, string>) {
-  const root = mkdtempSync(join(tmpdir(), 'dormice-cgroup-'))
-  t.after(() => rmSync(root, { recursive: true }))
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(root, name, '..'), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
-  const roots = { proc: join(root, 'proc'), cgroup: join(root, 'cgroup') }
-  return { roots, read: (name: string) => readFileSync(join(root, name), 'utf8') }
-}
-
-const v1 = (folder: string) => ({
-  [`${folder}/memory.usage_in_bytes`]: '5000\n',
-  [`${folder}/memory.stat`]: 'cache 1\ninactive_file 7\ntotal_inactive_file 2000\n',
-  [`${folder}/memory.force_empty`]: '',
-})
-const v2 = (folder: string, swapMax: string) => ({
-  [`${folder}/memory.current`]: '5000\n',
-  [`${folder}/memory.stat`]: 'anon 1\ninactive_file 2000\n',
-  [`${folder}/memory.swap.max`]: `${swapMax}\n`,
-  [`${folder}/memory.reclaim`]: '',
-})
-
-const unasked = () => assert.fail('it says itself what it is')
-
-test('what a container has in memory is told without files that were read long ago', async t => {
-  for (const files of [
-    v1(`cgroup/memory/docker/${id}`),
-    v1(`cgroup/memory/system.slice/docker-${id}.scope`),
-    v2(`cgroup/docker/${id}`, '0'),
-    v2(`cgroup/system.slice/docker-${id}.scope`, '0'),
-  ]) {
-    const { roots } = kernel(t, files)
-    assert.equal(await (await MemoryGroup.usual(id, roots))?.resident(), 3000)
-  }
-})
 
 test('a group at another place is found by the container’s process', async t => {
   const one = kernel(t, {
     ...v1(`cgroup/memory/elsewhere/${id}`),
     'proc/7/cgroup': `4:memory:/elsewhere/${id}\n1:name=systemd:/elsewhere/${id}\n`,
   })
-  assert.equal(await MemoryGroup.usual(id, one.roots), undefined)
-  assert.equal(await (await MemoryGroup.of({ id, pid: 7 }, one.roots))?.resident(), 3000)
+  assert.equal(await Cgroup.usual(id, one.roots), undefined)
+  assert.equal(
+    await (await Cgroup.of({ id, pid: 7 }, one.roots))?.read('memory', 'memory.usage_in_bytes'),
+    '5000\n',
+  )
   const two = kernel(t, {
     ...v2(`cgroup/user.slice/${id}`, 'max'),
     'proc/7/cgroup': `0::/user.slice/${id}\n`,
   })
-  assert.equal(await (await MemoryGroup.of({ id, pid: 7 }, two.roots))?.resident(), 3000)
+  assert.equal(await (await Cgroup.of({ id, pid: 7 }, two.roots))?.read('memory', 'memory.current'), '5000\n')
 })
 
 test('a process that is not the container’s says nothing of it', async t => {
   const { roots } = kernel(t, { ...v2('cgroup/init.scope', 'max'), 'proc/7/cgroup': '0::/init.scope\n' })
-  assert.equal(await MemoryGroup.of({ id, pid: 7 }, roots), undefined)
-  assert.equal(await MemoryGroup.of({ id, pid: 8 }, roots), undefined)
-})
-
-test('memory is given back by the first version of the controller as it is', async t => {
-  const folder = `cgroup/memory/docker/${id}`
-  const { roots, read } = kernel(t, v1(folder))
-  await (await MemoryGroup.usual(id, roots))?.reclaim(new AbortController().signal, unasked)
-  assert.equal(read(`${folder}/memory.force_empty`), '0')
-})
-
-test('by the second one it may go to swap while it is frozen, and no more once it goes on', async t => {
-  const folder = `cgroup/docker/${id}`
-  const { roots, read } = kernel(t, v2(folder, '0'))
-  const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim(new AbortController().signal, unasked)
-  assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['5000', 'max'])
-  await group?.reclaim(new AbortController().signal, unasked)
-  await group?.restore(unasked)
-  assert.equal(read(`${folder}/memory.swap.max`), '0')
-})
-
-test('one that goes on meanwhile is asked for no more, and has its swap limit', async t => {
-  const folder = `cgroup/docker/${id}`
-  const { roots, read } = kernel(t, v2(folder, '0'))
-  const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim(AbortSignal.abort(), unasked)
-  assert.deepEqual([read(`${folder}/memory.reclaim`), read(`${folder}/memory.swap.max`)], ['', '0\n'])
-  const thawed = new AbortController()
-  const reclaiming = group?.reclaim(thawed.signal, unasked)
-  thawed.abort()
-  await Promise.all([group?.restore(unasked), reclaiming])
-  assert.equal(read(`${folder}/memory.swap.max`), '0')
-})
-
-test('a swap limit that an earlier run of the host has raised is put back to what it was made to be', async t => {
-  const folder = `cgroup/docker/${id}`
-  for (const reclaimed of [false, true]) {
-    const { roots, read } = kernel(t, v2(folder, 'max'))
-    const group = await MemoryGroup.usual(id, roots)
-    if (reclaimed) await group?.reclaim(new AbortController().signal, async () => '4096')
-    assert.match(read(`${folder}/memory.swap.max`), /^max/)
-    await group?.restore(async () => '4096')
-    assert.equal(read(`${folder}/memory.swap.max`), '4096')
-  }
-})
-
-test('swap that is not limited stays so', async t => {
-  const folder = `cgroup/docker/${id}`
-  const { roots, read } = kernel(t, v2(folder, 'max'))
-  const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim(new AbortController().signal, async () => 'max')
-  await group?.restore(async () => 'max')
-  assert.equal(read(`${folder}/memory.swap.max`), 'max\n')
-})
-
-test('swap that the kernel does not count is left alone', async t => {
-  const folder = `cgroup/docker/${id}`
-  const { [`${folder}/memory.swap.max`]: _, ...files } = v2(folder, '')
-  const { roots, read } = kernel(t, files)
-  const group = await MemoryGroup.usual(id, roots)
-  await group?.reclaim(new AbortController().signal, unasked)
-  await group?.restore(unasked)
-  assert.throws(() => read(`${folder}/memory.swap.max`), { code: 'ENOENT' })
-})
-
-test('how often a container has hit its limit is told', async t => {
-  const one = kernel(t, {
-    ...v1(`cgroup/memory/docker/${id}`),
-    [`cgroup/memory/docker/${id}/memory.failcnt`]: '12\n',
-  })
-  assert.equal(await (await MemoryGroup.usual(id, one.roots))?.limitHits(), 12)
-  const two = kernel(t, {
-    ...v2(`cgroup/docker/${id}`, '0'),
-    [`cgroup/docker/${id}/memory.events`]: 'low 0\nhigh 0\nmax 34\noom 1\noom_kill 1\n',
-  })
-  assert.equal(await (await MemoryGroup.usual(id, two.roots))?.limitHits(), 34)
+  assert.equal(await Cgroup.of({ id, pid: 7 }, roots), undefined)
+  assert.equal(await Cgroup.of({ id, pid: 8 }, roots), undefined)
 })

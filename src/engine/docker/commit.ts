@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Image, Labels } from '../engine.ts'
 import { bounded } from './client.ts'
 import { flush } from './flush.ts'
-import { whileFrozen } from './freeze.ts'
+import type { Freezer } from './freezer.ts'
 import { get, inspect, remove, toImage } from './images.ts'
 import { readLabels, writeLabels } from './labels.ts'
 import { addMountPoints } from './mount-points.ts'
@@ -20,6 +20,7 @@ import { isUntouched } from './untouched.ts'
  */
 export async function commit(
   docker: Docker,
+  freezer: Freezer,
   id: string,
   { tag, labels, live = false }: { tag: string; labels: Labels; live?: boolean },
 ): Promise<Image | undefined> {
@@ -28,7 +29,8 @@ export async function commit(
   const base = bases.get(container.Image) ?? remember(await inspect(docker, container.Image))
   const secrets = secretsOf(container.Config.Labels)
   const make = () => commitOnly(docker, id, tag, labels, withoutSecrets(secrets, base.env))
-  const made = await (live && !container.State.Paused ? whileFrozen(docker, id, make) : make())
+  const runs = live && !(await freezer.isFrozen(id, container.State.Paused ? 'paused' : 'running'))
+  const made = await (runs ? freezer.whileFrozen(id, make) : make())
   const [committed] = await Promise.all([inspect(docker, made), flush(docker, made)])
   if (layersOf(committed) === base.layers) {
     await remove(docker, tag)

@@ -4,6 +4,7 @@ import type { Change, Container, ContainerState, Exit, LogLine } from '../engine
 import { CannotStart, NotFound } from '../engine.ts'
 import { bounded, engineError, reasonOf, statusOf } from './client.ts'
 import { readFrames } from './frames.ts'
+import type { Freezer } from './freezer.ts'
 import { ownedBy, readLabels } from './labels.ts'
 import { withoutMountPoints } from './mount-points.ts'
 import { networkName } from './network.ts'
@@ -24,17 +25,19 @@ export async function run(docker: Docker, id: string): Promise<void> {
   })
 }
 
-export async function stop(docker: Docker, id: string, grace: number): Promise<void> {
+export async function stop(docker: Docker, freezer: Freezer, id: string, grace: number): Promise<void> {
   const container = docker.getContainer(id)
   const send = () => bounded('stop container', (grace + 30) * 1000, () => container.stop({ t: grace }))
+  // A frozen one never gets the signal.
+  await freezer.letGo(id)
   try {
     await send()
   } catch (error) {
-    // 304: it is not running. A paused one must be thawed first, or the signal never arrives.
+    // 304: it is not running.
     if (statusOf(error) === 304) return
     const { State } = await inspect(docker, id)
     if (!State.Paused) throw error
-    await bounded('thaw container', 10_000, () => container.unpause())
+    await freezer.unpause(id)
     await send().catch(again => {
       if (statusOf(again) !== 304) throw again
     })
@@ -71,9 +74,9 @@ async function untilRemoved(docker: Docker, id: string): Promise<void> {
   })
 }
 
-export async function get(docker: Docker, id: string): Promise<Container> {
+export async function get(docker: Docker, freezer: Freezer, id: string): Promise<Container> {
   const info = await inspect(docker, id)
-  const state = toState(info.State.Status)
+  const state = await toState(freezer, info.Id, info.State.Status)
   return {
     id: info.Id,
     name: info.Name.replace(/^\//, ''),
@@ -86,13 +89,18 @@ export async function get(docker: Docker, id: string): Promise<Container> {
 
   async function address(): Promise<string | undefined> {
     const sandbox = sandboxOf(info.HostConfig.NetworkMode)
-    if (sandbox === undefined) return info.NetworkSettings.Networks[networkName]?.IPAddress || undefined
+    if (sandbox === undefined) return addressOf(info)
     if (state !== 'running' && state !== 'paused') return undefined
     return (await isRunning(docker, sandbox)) ? sandboxAddress(info.Config.Labels) : undefined
   }
 }
 
-export async function list(docker: Docker, host: string): Promise<Container[]> {
+/** Where a container that has a network of its own is reached; undefined while it does not run. */
+export function addressOf(info: Docker.ContainerInspectInfo): string | undefined {
+  return info.NetworkSettings.Networks[networkName]?.IPAddress || undefined
+}
+
+export async function list(docker: Docker, freezer: Freezer, host: string): Promise<Container[]> {
   const found = await bounded('list containers', 30_000, () =>
     docker.listContainers({ all: true, filters: ownedBy(host) }),
   )
@@ -103,16 +111,18 @@ export async function list(docker: Docker, host: string): Promise<Container[]> {
     const isUp = info.State === 'running' || info.State === 'paused'
     return isUp && running.has(sandbox) ? sandboxAddress(info.Labels) : undefined
   }
-  return found
-    .map(info => ({
-      id: info.Id,
-      name: (info.Names[0] ?? '').replace(/^\//, ''),
-      state: toState(info.State),
-      labels: readLabels(info.Labels),
-      image: info.Image,
-      address: address(info),
-    }))
-    .filter(({ labels }) => labels.role !== 'sandbox')
+  return Promise.all(
+    found
+      .filter(({ Labels }) => readLabels(Labels).role !== 'sandbox')
+      .map(async info => ({
+        id: info.Id,
+        name: (info.Names[0] ?? '').replace(/^\//, ''),
+        state: await toState(freezer, info.Id, info.State),
+        labels: readLabels(info.Labels),
+        image: info.Image,
+        address: address(info),
+      })),
+  )
 }
 
 /** Whether a container runs; false when there is none. */
@@ -200,7 +210,9 @@ function exitOf({ State }: Docker.ContainerInspectInfo): Exit {
   return { code: State.ExitCode, oomKilled: State.OOMKilled }
 }
 
-function toState(status: string): ContainerState {
-  if (status === 'running' || status === 'paused' || status === 'created') return status
-  return 'exited'
+/** @param status as the engine says, which does not know of all that are frozen */
+async function toState(freezer: Freezer, id: string, status: string): Promise<ContainerState> {
+  if (status === 'running' || status === 'paused')
+    return (await freezer.isFrozen(id, status)) ? 'paused' : 'running'
+  return status === 'created' ? status : 'exited'
 }

@@ -14,12 +14,13 @@ import {
 } from '../engine.ts'
 import { cpuTime, outbound } from './activity.ts'
 import { assemble } from './assemble.ts'
+import { Cgroups } from './cgroups.ts'
 import { connect } from './client.ts'
 import { commit, seal } from './commit.ts'
 import * as containers from './containers.ts'
 import { LayerCopies } from './copy-layers.ts'
 import { events } from './events.ts'
-import { freeze, thaw } from './freeze.ts'
+import { Freezer } from './freezer.ts'
 import { manifestOf } from './image-config.ts'
 import * as images from './images.ts'
 import { Memory } from './memory.ts'
@@ -49,7 +50,9 @@ export class DockerEngine implements Engine, AsyncDisposable {
   readonly #copies: LayerCopies
   readonly #seccomp: Seccomp
   readonly #sandboxes: Sandboxes
+  readonly #cgroups: Cgroups
   readonly #memory: Memory
+  readonly #freezer: Freezer
   #network: Promise<void> | undefined
   #leavesOut: Promise<boolean> | undefined
 
@@ -60,7 +63,9 @@ export class DockerEngine implements Engine, AsyncDisposable {
     this.#docker = docker
     this.#host = host
     this.#copies = new LayerCopies(docker, host, folder)
-    this.#memory = new Memory(docker)
+    this.#cgroups = new Cgroups(docker)
+    this.#memory = new Memory(docker, this.#cgroups)
+    this.#freezer = new Freezer(docker, this.#cgroups)
     this.#seccomp = new Seccomp(docker)
     this.#sandboxes = new Sandboxes(docker, host, this.#seccomp, sandboxes)
   }
@@ -115,12 +120,12 @@ export class DockerEngine implements Engine, AsyncDisposable {
     }
   }
 
-  stop = (id: string, grace: number) => containers.stop(this.#docker, id, grace)
-  freeze = (id: string) => freeze(this.#docker, id)
+  stop = (id: string, grace: number) => containers.stop(this.#docker, this.#freezer, id, grace)
+  freeze = (id: string) => this.#freezer.freeze(id)
   async thaw(id: string): Promise<void> {
     // First, for this host may end at any moment: a container that goes on may use no more swap than it was made for.
     await this.#memory.thaws(id).catch(() => undefined)
-    await thaw(this.#docker, id)
+    await this.#freezer.thaw(id)
   }
   memory = (ids: readonly string[]) => this.#memory.of(ids)
   limitHits = (id: string) => this.#memory.limitHits(id)
@@ -130,18 +135,19 @@ export class DockerEngine implements Engine, AsyncDisposable {
   async remove(id: string): Promise<void> {
     await containers.remove(this.#docker, id)
     this.#sandboxes.left(id)
-    this.#memory.forget(id)
+    this.#cgroups.forget(id)
   }
   cpuTime = (id: string) => cpuTime(this.#docker, id)
   outbound = (id: string) => outbound(this.#docker, id)
-  container = (id: string) => containers.get(this.#docker, id)
-  containers = () => containers.list(this.#docker, this.#host)
+  container = (id: string) => containers.get(this.#docker, this.#freezer, id)
+  containers = () => containers.list(this.#docker, this.#freezer, this.#host)
   changes = (id: string) => containers.changes(this.#docker, id)
   put = (id: string, path: string, tar: Readable) => containers.put(this.#docker, id, path, tar)
   logs = (id: string, options: Parameters<Engine['logs']>[1] = {}) =>
     containers.logs(this.#docker, id, options)
 
-  commit = (id: string, options: Parameters<Engine['commit']>[1]) => commit(this.#docker, id, options)
+  commit = (id: string, options: Parameters<Engine['commit']>[1]) =>
+    commit(this.#docker, this.#freezer, id, options)
   seal = (id: string, options: { tag: string; labels: Labels }) => seal(this.#docker, id, options)
   image = (reference: string) => images.get(this.#docker, reference)
   images = () => images.list(this.#docker, this.#host)

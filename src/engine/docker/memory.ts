@@ -1,8 +1,10 @@
 import type Docker from 'dockerode'
 import pLimit from 'p-limit'
 import type { Pressure } from '../engine.ts'
-import { MemoryGroup } from './cgroup.ts'
+import type { Cgroup } from './cgroup.ts'
+import { Cgroups } from './cgroups.ts'
 import { inspect } from './containers.ts'
+import { MemoryGroup } from './memory-group.ts'
 import { machinePressure } from './pressure.ts'
 import { swapMaxOf } from './spec.ts'
 
@@ -14,12 +16,14 @@ export class Memory {
   readonly #docker: Docker
   /** The kernel takes its time, and each keeps one of the few threads that files are read by. */
   readonly #line = pLimit(2)
-  readonly #groups = new Map<string, Promise<MemoryGroup | undefined>>()
+  readonly #cgroups: Cgroups
+  readonly #groups = new WeakMap<Cgroup, MemoryGroup>()
   /** A container was found on this machine: then the engine runs on it. */
   #isHere = false
 
-  constructor(docker: Docker) {
+  constructor(docker: Docker, cgroups = new Cgroups(docker)) {
     this.#docker = docker
+    this.#cgroups = cgroups
   }
 
   /** See `Engine.memory`. */
@@ -67,28 +71,15 @@ export class Memory {
     await (await this.#group(id))?.restore(() => this.#swapMax(id))
   }
 
-  forget(id: string): void {
-    this.#groups.delete(id)
-  }
-
-  async #find(id: string): Promise<MemoryGroup | undefined> {
-    const usual = await MemoryGroup.usual(id)
-    if (usual !== undefined) return usual
-    const { State } = await inspect(this.#docker, id)
-    return MemoryGroup.of({ id, pid: State.Pid })
-  }
-
   async #swapMax(id: string): Promise<string> {
     return swapMaxOf((await inspect(this.#docker, id)).HostConfig)
   }
 
-  #group(id: string): Promise<MemoryGroup | undefined> {
-    let group = this.#groups.get(id)
-    if (group === undefined) {
-      group = this.#find(id)
-      this.#groups.set(id, group)
-      group.catch(() => this.#groups.delete(id))
-    }
+  async #group(id: string): Promise<MemoryGroup | undefined> {
+    const cgroup = await this.#cgroups.of(id)
+    if (cgroup === undefined) return undefined
+    const group = this.#groups.get(cgroup) ?? new MemoryGroup(cgroup)
+    this.#groups.set(cgroup, group)
     return group
   }
 }

@@ -190,7 +190,7 @@ export class Sandboxes implements AsyncDisposable {
     this.#made.add(id)
     try {
       await containers.run(this.#docker, id)
-      const { address } = await containers.get(this.#docker, id)
+      const address = containers.addressOf(await containers.inspect(this.#docker, id))
       if (address === undefined) throw new Error('a sandbox ended as soon as it was made')
       return { id, address }
     } catch (error) {
