@@ -23,6 +23,8 @@ export function openDatabase(file: string): { database: Database.Database; secre
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
+    // KiB: all of it would be kept in memory in the end, and is in the system's cache of files anyway.
+    database.pragma('cache_size = -2048')
     // What is deleted or replaced is overwritten with zeros.
     database.pragma('secure_delete = ON')
     migrate(drizzle(database), { migrationsFolder })
