@@ -29,6 +29,7 @@ import { parseHost } from './edge/host.ts'
 import type { Address } from './edge/listening.ts'
 import { openCertificates } from './edge/tls/open.ts'
 import { DockerEngine } from './engine/docker/docker-engine.ts'
+import { Garbage } from './garbage.ts'
 import { LayerStore } from './layers/layer-store.ts'
 import { createLog, type Log } from './log.ts'
 import { Networks } from './networks.ts'
@@ -228,10 +229,13 @@ async function buildHost({
   stack.use(accessLog)
   stack.use(traffic)
   stack.use(context.wakes)
+  const garbage = new Garbage()
   const recording = setInterval(() => {
+    const isCalm = ![...apps.all()].some(({ state }) => state === 'waking')
     accessLog?.tick()
     traffic.sweep()
-    context.wakes.sweep(![...apps.all()].some(({ state }) => state === 'waking'))
+    context.wakes.sweep(isCalm)
+    garbage.sweep(isCalm, performance.now())
   }, accessInterval)
   stack.defer(() => clearInterval(recording))
   // Only then tunnels are ended: apps that were told to stop have said goodbye by them.
