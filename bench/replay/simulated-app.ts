@@ -85,7 +85,11 @@ export class SimulatedApp implements Keepable {
     this.#profile = profile
     this.#world = world
     const peakMemory = world.known ? profile.bytes : null
-    const store = { app: () => ({ peakMemory }), needed: () => undefined }
+    const store = {
+      app: () => ({ peakMemory }),
+      usualPeak: () => undefined,
+      needed: () => undefined,
+    }
     this.#footprint = new Footprint({ store, log: silent }, profile.name)
   }
 

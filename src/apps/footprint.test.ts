@@ -7,9 +7,10 @@ const MiB = 1024 * 1024
 const limit = 256 * MiB
 
 /** An app's footprint, with what the store knows of it. */
-function footprint(known?: number) {
+function footprint(known?: number, usual?: number) {
   const stored: number[] = []
   const store = {
+    usualPeak: () => usual,
     app: () => ({ peakMemory: known ?? null }),
     needed: (_: string, bytes: number) => void stored.push(bytes),
   }
@@ -25,6 +26,14 @@ test('an app of which nothing is known is taken to need all that it may have, an
   assert.equal(foot.sample(10 * MiB, running), overhead + 40 * MiB)
   assert.equal(foot.sample(200 * MiB, running), overhead + limit)
   assert.deepEqual([foot.now, foot.peak], [200 * MiB, 200 * MiB])
+})
+
+test('one that never ran is taken to need twice what others do on average, within its limit', () => {
+  const { foot } = footprint(undefined, 18 * MiB)
+  assert.equal(foot.reserve(limit), overhead + 36 * MiB)
+  assert.equal(foot.reserve(32 * MiB), overhead + 32 * MiB)
+  assert.equal(foot.sample(10 * MiB, running), overhead + 20 * MiB)
+  assert.equal(footprint(40 * MiB, 18 * MiB).foot.reserve(limit), overhead + 50 * MiB)
 })
 
 test('of an app that never runs for long something is known after a few runs', () => {

@@ -14,7 +14,7 @@ const step = 16 * 1024 * 1024
  * nothing is known short runs count together: with little memory there may be no long one.
  */
 const enough = 3
-/** What an app of which nothing is known is taken to need once it runs, in the place of its limit: so often what it has. */
+/** What an app of which nothing is known is taken to need: so often what it has, or what others need before it ever ran. */
 const guess = 2
 /** How long a run has to last until its peak counts while it goes on, ms. */
 const settled = 30_000
@@ -25,6 +25,8 @@ const spread = 4
 type Ledger = {
   store: {
     app(name: string): Pick<App, 'peakMemory'> | undefined
+    /** What apps of which that is known need on average, bytes; undefined: it is of none. */
+    usualPeak(): number | undefined
     /** @param bytes the most that the app is known to need */
     needed(app: string, bytes: number): void
   }
@@ -73,9 +75,16 @@ export class Footprint {
     return this.#before === undefined ? undefined : Math.max(this.#peak, this.#before)
   }
 
-  /** What is kept free for a start of it, bytes: a quarter more than its peak, or all that it may have. */
+  /**
+   * What is kept free for a start of it, bytes: a quarter more than its peak. While nothing is known it would take too many
+   * others' places to keep all free that it may have: that is done where nothing is known of any app.
+   */
   reserve(limit: number): number {
-    return overhead + Math.min(limit, this.#learned === undefined ? limit : Math.ceil(this.#learned * 1.25))
+    if (this.#learned !== undefined) return overhead + Math.min(limit, Math.ceil(this.#learned * 1.25))
+    const usual = this.#ledger.store.usualPeak()
+    // It was seen, if at all, when it had just started.
+    const guessed = usual === undefined ? limit : Math.ceil(Math.max(usual, this.#peak) * guess)
+    return overhead + Math.min(limit, guessed)
   }
 
   /**

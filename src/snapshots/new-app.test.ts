@@ -46,6 +46,7 @@ test('a fork is taken to need as much memory as what it is made of, if it has th
   await timeline.fork('notes', 'copy')
   assert.equal(stage.apps.get('copy').resources.needs, 40_000_000)
   assert.equal(stage.store.app('copy')?.peakMemory, 40_000_000)
+  assert.equal(stage.store.usualPeak(), 40_000_000)
   await timeline.fork('copy', 'copy-of-copy')
   assert.equal(stage.apps.get('copy-of-copy').resources.needs, 40_000_000)
   stage.release('notes', ['sha256:3'])

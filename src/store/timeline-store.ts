@@ -202,6 +202,15 @@ export class TimelineStore {
     this.#db.update(apps).set({ lastUsed }).where(eq(apps.name, app)).run()
   }
 
+  /** Bytes of memory that apps need on average, of which that is known; undefined: it is of none. */
+  usualPeak(): number | undefined {
+    const [found] = this.#db
+      .select({ peak: sql<number | null>`avg(${apps.peakMemory})` })
+      .from(apps)
+      .all()
+    return found?.peak ?? undefined
+  }
+
   /** So many bytes of memory the app turned out to need. */
   needed(app: string, peakMemory: number): void {
     this.#db.update(apps).set({ peakMemory }).where(eq(apps.name, app)).run()
