@@ -9,7 +9,7 @@ const first = 10_000
 const interval = 5 * 60_000
 
 /**
- * Gives back what the process does not need any more, while nobody waits. Left alone V8 does so when it has grown to some
+ * Gives back what the process does not need any more, while no visitor waits for anything. Left alone V8 does so when it has grown to some
  * bound: what is of use only for starting, 20 MB, would stay until then.
  */
 export class Garbage {
@@ -24,7 +24,7 @@ export class Garbage {
   /**
    * Called every now and then.
    *
-   * @param isCalm nobody waits for what takes longer than this
+   * @param isCalm no request runs, or waits for its app
    * @param now ms of a clock that only grows
    */
   sweep(isCalm: boolean, now: number): void {

@@ -231,11 +231,11 @@ async function buildHost({
   stack.use(context.wakes)
   const garbage = new Garbage()
   const recording = setInterval(() => {
-    const isCalm = ![...apps.all()].some(({ state }) => state === 'waking')
+    const all = [...apps.all()]
     accessLog?.tick()
     traffic.sweep()
-    context.wakes.sweep(isCalm)
-    garbage.sweep(isCalm, performance.now())
+    context.wakes.sweep(!all.some(({ state }) => state === 'waking'))
+    garbage.sweep(!all.some(({ load }) => load.leases + load.waiting > 0), performance.now())
   }, accessInterval)
   stack.defer(() => clearInterval(recording))
   // Only then tunnels are ended: apps that were told to stop have said goodbye by them.

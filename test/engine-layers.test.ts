@@ -8,6 +8,7 @@ import { buffer } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import Docker from 'dockerode'
 import { assemble } from '../src/engine/docker/assemble.ts'
+import { Cgroup } from '../src/engine/docker/cgroup.ts'
 import { DockerEngine } from '../src/engine/docker/docker-engine.ts'
 import { withTinyImage } from '../src/engine/docker/tiny-image.ts'
 import { type ContainerSpec, type Labels, LayersMissing, NotFound } from '../src/engine/engine.ts'
@@ -384,6 +385,9 @@ describe('containers are frozen', () => {
     await engine.freeze(id)
     await engine.freeze(id)
     assert.equal((await engine.container(id)).state, 'paused')
+    // By the kernel where that can be reached from here, of which the engine knows nothing.
+    const { State } = await docker.getContainer(id).inspect()
+    assert.equal(State.Paused, (await Cgroup.usual(id)) === undefined)
     await engine.thaw(id)
     await engine.thaw(id)
     assert.equal((await engine.container(id)).state, 'running')
@@ -403,7 +407,9 @@ describe('containers are frozen', () => {
     assert.equal((await engine.container(id)).state, 'exited')
     await engine.run(id)
     await engine.freeze(id)
+    const removing = performance.now()
     await engine.remove(id)
+    assert.ok(performance.now() - removing < 10_000, 'it was not killed')
     await assert.rejects(engine.container(id), NotFound)
   })
 

@@ -10,6 +10,16 @@ function assertTryAgain(answer: Answer, code: string): void {
   assert.ok(Number(answer.headers['retry-after']) >= 1)
 }
 
+/** Writes something when it is told to end, and tells what it wrote. */
+const polite = `import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+createServer((_, res) => res.end(existsSync('said') ? readFileSync('said') : '')).listen(process.env.PORT)
+process.on('SIGTERM', () => {
+  writeFileSync('said', 'goodbye')
+  process.exit()
+})
+`
+
 describe('an engine that dies and comes back', { skip: PrivateEngine.impossible }, () => {
   let engine: PrivateEngine
   let host: TestHost
@@ -50,6 +60,15 @@ describe('an engine that dies and comes back', { skip: PrivateEngine.impossible 
     assert.notEqual((await containerOf('ended'))?.Id, container?.Id)
     await host.sleep('ended')
     assert.deepEqual(await read(host, 'ended'), ['before'])
+  })
+
+  test('its start lets frozen apps end in good order too', async () => {
+    await host.deployText('frozen', 'main.mjs', polite)
+    assert.equal((await host.visit('frozen')).body, '')
+    assert.equal((await host.api('POST', '/v1/apps/frozen/freeze')).status, 200)
+    await engine.kill()
+    await engine.start()
+    assert.equal((await host.visit('frozen')).body, 'goodbye')
   })
 
   test('a request right after the host noticed is not told that the app crashed', async () => {

@@ -1,4 +1,5 @@
 import type Docker from 'dockerode'
+import pLimit from 'p-limit'
 import { Cgroup } from './cgroup.ts'
 import { inspect } from './containers.ts'
 
@@ -6,6 +7,8 @@ import { inspect } from './containers.ts'
 export class Cgroups {
   readonly #docker: Docker
   readonly #found = new Map<string, Promise<Cgroup | undefined>>()
+  /** The engine is asked of few at a time: of all, where none can be seen from here. */
+  readonly #line = pLimit(4)
 
   constructor(docker: Docker) {
     this.#docker = docker
@@ -29,7 +32,9 @@ export class Cgroups {
   async #find(id: string): Promise<Cgroup | undefined> {
     const usual = await Cgroup.usual(id)
     if (usual !== undefined) return usual
-    const { State } = await inspect(this.#docker, id)
+    const { State } = await this.#line(() => inspect(this.#docker, id))
+    // Started again, it has one.
+    if (!State.Running) this.forget(id)
     return Cgroup.of({ id, pid: State.Pid })
   }
 }

@@ -29,8 +29,8 @@ export async function commit(
   const base = bases.get(container.Image) ?? remember(await inspect(docker, container.Image))
   const secrets = secretsOf(container.Config.Labels)
   const make = () => commitOnly(docker, id, tag, labels, withoutSecrets(secrets, base.env))
-  const runs = live && !(await freezer.isFrozen(id, container.State.Paused ? 'paused' : 'running'))
-  const made = await (runs ? freezer.whileFrozen(id, make) : make())
+  const goesOn = live && !(await freezer.isFrozen(id, container.State.Paused ? 'paused' : 'running'))
+  const made = await (goesOn ? freezer.whileFrozen(id, make) : make())
   const [committed] = await Promise.all([inspect(docker, made), flush(docker, made)])
   if (layersOf(committed) === base.layers) {
     await remove(docker, tag)

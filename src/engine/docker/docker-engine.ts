@@ -133,6 +133,7 @@ export class DockerEngine implements Engine, AsyncDisposable {
   reclaim = (id: string, signal: AbortSignal) => this.#memory.reclaim(id, signal)
   wait = (id: string, signal?: AbortSignal) => containers.wait(this.#docker, id, signal)
   async remove(id: string): Promise<void> {
+    await this.#freezer.beforeKill(id)
     await containers.remove(this.#docker, id)
     this.#sandboxes.left(id)
     this.#cgroups.forget(id)
@@ -199,7 +200,9 @@ export class DockerEngine implements Engine, AsyncDisposable {
         if (container !== undefined) yield { kind: 'cut-off', container }
         continue
       }
+      if (event.kind === 'disconnected') await this.#freezer.engineLeft()
       if (event.kind === 'connected') {
+        await this.#freezer.engineIsBack()
         void this.#seccomp.refresh()
         void this.#sandboxes.check()
       }

@@ -15,8 +15,8 @@ type Told = { Action: string; Actor: { ID: string; Attributes?: Record<string, s
 export type SandboxDied = { kind: 'sandbox-died'; sandbox: string }
 
 /**
- * Deaths of this host's containers and of processes for want of memory, as they happen. The stream reconnects for ever with capped backoff;
- * `connected` says that events may have been missed before it.
+ * Deaths of this host's containers and of processes for want of memory, as they happen. The stream reconnects for ever
+ * with capped backoff; `connected` says that events may have been missed before it.
  */
 export async function* events(
   docker: Docker,
