@@ -9,8 +9,8 @@ const first = 10_000
 const interval = 5 * 60_000
 
 /**
- * Gives back what the process does not need any more, while no visitor waits for anything. Left alone V8 does so when it has grown to some
- * bound: what is of use only for starting, 20 MB, would stay until then.
+ * Gives back what the process does not need any more, while no visitor waits for anything. Left alone V8 does so when it
+ * has grown to some bound: what is of use only for starting, 20 MB, would stay until then.
  */
 export class Garbage {
   readonly #collect: () => void
