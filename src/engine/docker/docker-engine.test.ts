@@ -10,6 +10,7 @@ test('a network that was pruned while every app slept is made again for the cont
   const calls: string[] = []
   const docker = {
     listNetworks: async () => [],
+    info: async () => ({ DockerRootDir: '/var/lib/docker' }),
     createNetwork: async ({ Name }: { Name: string }) => calls.push(`make ${Name}`),
     getContainer: () => ({
       start: async () => {
