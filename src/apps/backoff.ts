@@ -29,9 +29,9 @@ export class Backoff {
     this.#ticks = ticks
   }
 
-  /** ms until the app may be tried again; 0 when it may. */
+  /** Whole ms until the app may be tried again, as the time that people are told is; 0 when it may. */
   get left(): number {
-    return Math.max(0, this.#until - this.#ticks())
+    return Math.max(0, Math.floor(this.#until - this.#ticks()))
   }
 
   /**

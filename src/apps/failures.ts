@@ -12,13 +12,17 @@ export class Failures {
   readonly #app: string
   readonly #now: () => number
   /** By a clock of its own: the wall's may be set back while an app is held back. */
-  readonly #backoff = new Backoff()
+  readonly #backoff: Backoff
   #last: Failure | undefined
 
-  /** @param now epoch ms */
-  constructor(app: string, now: () => number) {
+  /**
+   * @param clocks.now epoch ms, whole ones
+   * @param clocks.ticks see {@link Backoff}
+   */
+  constructor(app: string, { now, ticks }: { now: () => number; ticks?: () => number }) {
     this.#app = app
     this.#now = now
+    this.#backoff = new Backoff(ticks)
   }
 
   get last(): Failure | undefined {

@@ -53,7 +53,7 @@ export class Instance implements Leasable, Keepable {
     this.#standing = new Standing(context, name)
     this.#settings = new CurrentSettings(context, name)
     this.#engineSide = new EngineSide(context, name)
-    this.#failures = new Failures(name, context.now)
+    this.#failures = new Failures(name, context)
     const parts: Parts = {
       context,
       standing: this.#standing,
