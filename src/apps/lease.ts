@@ -2,7 +2,12 @@ import type { Rules } from './rules.ts'
 import type { State } from './standing.ts'
 
 /** Where an awake instance is reached. */
-export type Upstream = { host: string; port: number }
+export type Upstream = {
+  host: string
+  port: number
+  /** Aborts when nobody uses it any more, before the instance is stopped: connections that are kept have no use. */
+  over?: AbortSignal
+}
 
 /** How the instance came to be awake for the request that holds this lease. */
 export type WakeInfo = {

@@ -73,3 +73,17 @@ test('who gives a lease back unused leaves the word of the wake to the next requ
   assert.equal(leases.take().wake, undefined)
   assert.deepEqual([leases.out, returned], [1, 2])
 })
+
+test('connections have no use once nobody is left and nobody comes, and do when a drain is cancelled', async () => {
+  const leases = new Leases(upstream, undefined, () => {})
+  const lease = leases.take()
+  const { over } = lease.upstream
+  const cancelled = leases.drain(patient)
+  leases.cancel()
+  assert.equal(await cancelled, 'cancelled')
+  const drained = leases.drain(patient)
+  assert.equal(over?.aborted, false)
+  lease.release()
+  assert.equal(over?.aborted, true)
+  assert.equal(await drained, 'drained')
+})

@@ -11,6 +11,7 @@ export class Leases {
   readonly #upstream: Upstream
   readonly #returned: () => void
   readonly #revoke = new AbortController()
+  readonly #over = new AbortController()
   #out = 0
   /** How many of them are no activity. */
   #quiet = 0
@@ -25,7 +26,7 @@ export class Leases {
    * @param returned called when a lease came back that was activity
    */
   constructor(upstream: Upstream, wake: WakeInfo | undefined, returned: () => void) {
-    this.#upstream = upstream
+    this.#upstream = { ...upstream, over: this.#over.signal }
     this.#wake = wake
     this.#awoke = wake?.kind
     this.#returned = returned
@@ -94,7 +95,10 @@ export class Leases {
    * nothing else is; until then {@link cancel} ends a cancellable drain. The owner gives out no lease meanwhile.
    */
   drain({ cancellable, timeout }: { cancellable: boolean; timeout: number }): Promise<Outcome> {
-    if (this.#out === 0) return Promise.resolve('drained')
+    if (this.#out === 0) {
+      this.#over.abort()
+      return Promise.resolve('drained')
+    }
     const { promise, resolve } = Promise.withResolvers<Outcome>()
     const timer = setTimeout(() => this.#revokeAll(), timeout)
     this.#drain = {
@@ -102,6 +106,7 @@ export class Leases {
       settle: outcome => {
         clearTimeout(timer)
         this.#drain = undefined
+        if (outcome === 'drained') this.#over.abort()
         resolve(outcome)
       },
     }

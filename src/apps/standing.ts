@@ -99,7 +99,7 @@ export class Standing {
     const live = this.#live
     if (live === undefined) return
     const { leases: _, ...running } = live
-    this.#begin({ ...running, upstream: { ...running.upstream } }, live.since, wakeInfo)
+    this.#begin(running, live.since, wakeInfo)
   }
 
   /** It runs no container, and needs no memory. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
@@ -85,6 +85,19 @@ test('one instance after another at the same address has connections of its own'
   await ask(pools.take({ ...upstream }))
   assert.equal(sockets.length, 2)
   assert.equal(pools.size, 2)
+})
+
+test('connections to an instance that is to be stopped are closed by this side, and it is not listened to any longer', async t => {
+  const pools = lines(t)
+  const over = new AbortController()
+  const { upstream, sockets } = await answering(t)
+  const stopped = { ...upstream, over: over.signal }
+  await Promise.all([ask(pools.take(stopped)), ask(pools.take(stopped))])
+  const ended = sockets.map(socket => once(socket, 'end'))
+  over.abort()
+  await Promise.all(ended)
+  await forgotten(pools)
+  assert.equal(getEventListeners(over.signal, 'abort').length, 0)
 })
 
 test('a connection that was closed unnoticed is made anew', async t => {

@@ -5,9 +5,9 @@ import type { Dialer } from './dialer.ts'
 import type { Limits } from './limits.ts'
 
 /**
- * Kept connections to instances, one pool per awake instance. A pool lives as long as its connections: when an
- * instance goes, its side closes them, and with the last one the pool is dropped. So nobody has to be told, and an
- * address that is used again by another app finds none of the old ones.
+ * Kept connections to instances, one pool per awake instance. A pool lives as long as its connections: they are closed
+ * when the instance is to be stopped, or by its side when it goes by itself, and with the last one the pool is dropped.
+ * So an address that is used again by another app finds none of the old ones.
  */
 export class Pools {
   readonly #pools = new Map<Upstream, Pool>()
@@ -28,13 +28,24 @@ export class Pools {
   take(upstream: Upstream): Line {
     let pool = this.#pools.get(upstream)
     if (pool === undefined) {
-      pool = new Pool(
-        () => this.#open(upstream),
-        () => this.#pools.delete(upstream),
-      )
+      pool = this.#add(upstream)
       this.#pools.set(upstream, pool)
     }
     return pool.take()
+  }
+
+  #add(upstream: Upstream): Pool {
+    // Whose side closes a connection first has to remember it for a minute: not the app's, whose network others get.
+    const close = () => void pool.destroy()
+    const pool = new Pool(
+      () => this.#open(upstream),
+      () => {
+        upstream.over?.removeEventListener('abort', close)
+        this.#pools.delete(upstream)
+      },
+    )
+    upstream.over?.addEventListener('abort', close)
+    return pool
   }
 
   /** Breaks every connection, whatever runs on it. */
