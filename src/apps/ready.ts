@@ -2,10 +2,11 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Upstream } from './lease.ts'
 
-/** Most apps answer within half a second; until then a long pause would be most of the waiting, ms. */
-const impatientFor = 500
-const shortPause = 2
+/** Between two looks, ms: the longer it takes, the less another pause adds to it. */
+const shortestPause = 2
 const longestPause = 25
+/** How much of the time that it took so far a pause is at most. */
+const share = 1 / 16
 const probeTimeout = 5_000
 
 /**
@@ -18,15 +19,14 @@ export async function ready(
   signal: AbortSignal,
 ): Promise<void> {
   const began = performance.now()
-  let pause = shortPause
   while (
     !(
       (await accepts(upstream, signal)) &&
       (health === undefined || (await isHealthy(upstream, health, signal)))
     )
   ) {
-    await sleep(pause, undefined, { signal })
-    if (performance.now() - began > impatientFor) pause = Math.min(pause * 1.5, longestPause)
+    const pause = Math.max((performance.now() - began) * share, shortestPause)
+    await sleep(Math.min(pause, longestPause), undefined, { signal })
   }
 }
 
