@@ -6,7 +6,7 @@ import { Meter, megabytes, type Taken } from './meter.ts'
 import { arrivals, type LoadShape, type Outcome, openLoop } from './open-loop.ts'
 
 /** Between two looks at what the host takes, ms. */
-const interval = 5_000
+const interval = 15_000
 
 /**
  * What came of a load: every answer or failure, what the host took meanwhile, and which share of the machine's processors
