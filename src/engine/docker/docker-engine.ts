@@ -87,7 +87,9 @@ export class DockerEngine implements Engine, AsyncDisposable {
   expect = () => this.#sandboxes.expect()
 
   start(spec: ContainerSpec): Promise<Started> {
-    return this.#sandboxes.into(sandbox => this.#start(spec, sandbox))
+    // Confined ones may change nothing that is not theirs; others may be root, to whom all files belong that come with it.
+    const spoils = spec.confinement !== 'confined'
+    return this.#sandboxes.into(sandbox => this.#start(spec, sandbox), { spoils })
   }
 
   async #start(spec: ContainerSpec, sandbox: Sandbox | undefined): Promise<Started> {

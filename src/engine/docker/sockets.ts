@@ -23,6 +23,15 @@ export function countOutbound(tables: readonly string[]): number {
   ).length
 }
 
+/**
+ * Whether connections are left, or parts of some: the kernel remembers those that were closed from within for a minute.
+ *
+ * @param tables as of {@link countOutbound}
+ */
+export function hasConnections(tables: readonly string[]): boolean {
+  return tables.flatMap(parse).some(({ state }) => state !== listening)
+}
+
 function parse(table: string): Socket[] {
   return table
     .split('\n')

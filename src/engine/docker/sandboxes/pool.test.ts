@@ -57,6 +57,24 @@ test('as many as are wanted at least lie ready, and each is given to one', async
   assert.deepEqual([maker.pool.take(), maker.pool.take()], [1, 2])
 })
 
+test('one that is put back is the next one’s, but where enough lie ready or none is wanted any more', async t => {
+  const maker = new Maker(t, { min: 1, max: 5 })
+  assert.equal(maker.pool.put(7), false)
+  maker.pool.open()
+  await maker.settle()
+  assert.equal(maker.pool.put(7), false)
+  const running = maker.pool.during(async () => {
+    assert.equal(maker.pool.take(), 1)
+    assert.equal(maker.pool.put(7), true)
+    assert.equal(maker.pool.take(), 7)
+  })
+  await running
+  const closed = maker.pool[Symbol.asyncDispose]()
+  assert.equal(maker.pool.put(7), false)
+  await maker.settle()
+  await closed
+})
+
 test('nothing is made before it is opened', async t => {
   const maker = new Maker(t, { min: 2, max: 5 })
   maker.pool.take()
@@ -94,6 +112,23 @@ test('none is made beside a start', async t => {
   while (maker.under === 0) await setImmediate()
   await maker.settle()
   assert.equal(maker.pool.counts.ready, 1)
+})
+
+test('where many start one after the other, all that are missing are made beside them after a while', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const maker = new Maker(t, { min: 3, max: 3 })
+  const ended = Promise.withResolvers<void>()
+  const running = maker.pool.during(() => ended.promise)
+  maker.now += 9_999
+  maker.pool.open()
+  await maker.settle()
+  assert.equal(maker.made, 0)
+  maker.now += 1
+  t.mock.timers.tick(1)
+  await maker.settle()
+  assert.equal(maker.made, 3)
+  ended.resolve()
+  await running
 })
 
 test('one that cannot be used any more is replaced', async t => {

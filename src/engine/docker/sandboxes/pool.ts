@@ -16,15 +16,16 @@ export type PoolOptions<T> = PoolSize & {
 }
 
 /**
- * How long making new ones stands back behind what {@link Pool.during} runs, ms; then it goes on beside it. Long: where
- * many start one after the other, each that is made meanwhile takes from them what it would save one of them.
+ * How long making new ones stands back behind what {@link Pool.during} runs without a calm, ms; then it goes on beside it.
+ * A rush is over by then: each that was made meanwhile would have taken from it what it saves one of them. Where many
+ * go on starting one after the other, each is used again and again.
  */
-const patience = 30_000
+const patience = 10_000
 /** How long nothing is made after one could not be made, ms. */
 const pause = 5_000
 
 /**
- * What takes long to make and lies ready, each to be used once: as many as were expected to be taken lately, within bounds.
+ * What takes long to make and lies ready, each for one at a time: as many as were expected to be taken lately, within bounds.
  * None is made while somebody waits for what {@link during} runs, unless that never ends.
  */
 export class Pool<T> implements AsyncDisposable {
@@ -34,6 +35,8 @@ export class Pool<T> implements AsyncDisposable {
   readonly #closing = new AbortController()
   #filling: Promise<void> | undefined
   #running = 0
+  /** When what {@link during} ran began to be without a calm, and when the last of it ended. */
+  #began = Number.NEGATIVE_INFINITY
   #ended = Number.NEGATIVE_INFINITY
   #misses = 0
   #open = false
@@ -72,8 +75,17 @@ export class Pool<T> implements AsyncDisposable {
     return taken
   }
 
+  /** Has back one that is as good as new. @returns false where enough lie ready, or none is wanted any more */
+  put(it: T): boolean {
+    const wanted = this.#open && !this.#closing.signal.aborted && this.#ready.length < this.#target
+    if (wanted) this.#ready.push(it)
+    return wanted
+  }
+
   /** Runs what has one, and what none is to be made beside. */
   async during<R>(run: () => Promise<R>): Promise<R> {
+    const { now, calm } = this.#options
+    if (this.#running === 0 && now() - this.#ended > calm) this.#began = now()
     this.#running++
     try {
       return await run()
@@ -130,11 +142,11 @@ export class Pool<T> implements AsyncDisposable {
 
   async #untilCalm(): Promise<void> {
     const { now, calm } = this.#options
-    const deadline = now() + patience
     for (;;) {
+      const patient = this.#began + patience - now()
       const left = this.#running > 0 ? Math.max(calm, 1) : this.#ended + calm - now()
-      if (left <= 0 || now() >= deadline) return
-      await this.#sleep(Math.min(left, deadline - now()))
+      if (left <= 0 || patient <= 0) return
+      await this.#sleep(Math.min(left, patient))
       if (this.#closing.signal.aborted) return
     }
   }

@@ -96,6 +96,7 @@ function lost(): Promise<never> {
 }
 
 const seccomp = { profile: async () => undefined }
+const app = { spoils: false }
 
 test('a sandbox that was made by a call that was given up is removed later', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] })
@@ -113,7 +114,7 @@ test('none is made beside a start that has one', async t => {
   await sandboxes.begin()
   await until(() => sandboxes.counts.ready === 1)
   const started = Promise.withResolvers<{ id: string }>()
-  const start = sandboxes.into(() => started.promise)
+  const start = sandboxes.into(() => started.promise, app)
   for (let turn = 0; turn < 50; turn++) await setImmediate()
   assert.deepEqual(ids(), ['c1'])
   started.resolve({ id: 'app' })
@@ -125,7 +126,7 @@ test('how many were started without one is told, once', async t => {
   const { missed, sandboxes } = begin(t)
   await sandboxes.begin()
   await until(() => sandboxes.counts.ready === 1)
-  for (const id of ['a', 'b', 'c']) await sandboxes.into(async () => ({ id }))
+  for (const id of ['a', 'b', 'c']) await sandboxes.into(async () => ({ id }), app)
   t.mock.timers.tick(10_000)
   t.mock.timers.tick(10_000)
   assert.deepEqual(missed, [2])
@@ -150,7 +151,7 @@ test('neither is one that an instance is being started in, or is in, until that 
   await until(() => sandboxes.counts.ready === 1)
   docker.before = lost()
   const started = Promise.withResolvers<{ id: string }>()
-  const start = sandboxes.into(() => started.promise)
+  const start = sandboxes.into(() => started.promise, app)
   await sandboxes.check()
   started.resolve({ id: 'app' })
   docker.add('app', 'container:c1')
@@ -184,7 +185,7 @@ test('one that could not be removed is removed later', async t => {
   await sandboxes.begin()
   await until(() => sandboxes.counts.ready === 1)
   docker.before = lost()
-  await sandboxes.into(async () => ({ id: 'app' }))
+  await sandboxes.into(async () => ({ id: 'app' }), app)
   const { getContainer } = docker
   docker.getContainer = id => ({ ...getContainer.call(docker, id), remove: lost })
   sandboxes.left('app')
@@ -198,7 +199,7 @@ test('the end waits for the removal of one that an instance has just left', asyn
   const { docker, sandboxes, ids } = begin(t)
   await sandboxes.begin()
   await until(() => sandboxes.counts.ready === 1)
-  await sandboxes.into(async () => ({ id: 'app' }))
+  await sandboxes.into(async () => ({ id: 'app' }), app)
   const removed = Promise.withResolvers<void>()
   const { getContainer } = docker
   docker.getContainer = id => {
@@ -217,7 +218,7 @@ test('one whose instance has left is removed once, though the engine tells that 
   await sandboxes.begin()
   await until(() => sandboxes.counts.ready === 1)
   docker.before = lost()
-  await sandboxes.into(async () => ({ id: 'app' }))
+  await sandboxes.into(async () => ({ id: 'app' }), app)
   const { getContainer } = docker
   let removals = 0
   docker.getContainer = id => {

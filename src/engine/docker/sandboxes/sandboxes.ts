@@ -6,6 +6,7 @@ import * as containers from '../containers.ts'
 import { ownedBy, readLabels } from '../labels.ts'
 import { ensureNetwork, networkName } from '../network.ts'
 import type { Seccomp } from '../seccomp.ts'
+import { hasConnections, socketTables } from '../sockets.ts'
 import { type Sandbox, sandboxOf, sandboxOptions } from '../spec.ts'
 import { ensureSandboxImage } from './image.ts'
 import { Pool, type PoolSize } from './pool.ts'
@@ -22,24 +23,35 @@ export type SandboxesOptions = PoolSize & {
   missed: (count: number) => void
 }
 
+/** One that was made. */
+type Made = Sandbox & {
+  /** The process id of what holds it, as the engine's machine counts. */
+  pid: number
+  /** Something ran in it that may have changed what does not go with it, e.g. `/etc/resolv.conf`. */
+  spoilt: boolean
+}
+
 /**
  * Network namespaces that lie ready, each held by a container that does nothing: setting one up takes the engine
- * longer than all else of a start. An instance joins one, and it goes with the instance.
+ * longer than all else of a start. An instance joins one, which is the next one's when the instance has left no trace in
+ * it, and goes with it otherwise.
  */
 export class Sandboxes implements AsyncDisposable {
   readonly #docker: Docker
   readonly #host: string
   readonly #seccomp: Pick<Seccomp, 'profile'>
   readonly #options: SandboxesOptions
-  readonly #pool: Pool<Sandbox>
+  readonly #pool: Pool<Made>
   /** Ids of sandboxes by the container that is in them. */
   readonly #used = new Map<string, string>()
-  /** Ids of those that were made and that nobody has let go of. */
-  readonly #made = new Set<string>()
+  /** Those that were made and that nobody has let go of, by their ids. */
+  readonly #made = new Map<string, Made>()
   /** Names of those that are being made, whose ids nobody knows before the engine answers. */
   readonly #making = new Set<string>()
   /** Removals that run, by the ids of what they remove. */
   readonly #drops = new Map<string, Promise<void>>()
+  /** Those that instances have just left are being looked at. */
+  readonly #leaving = new Set<Promise<void>>()
   /** Misses that were told. */
   #told = 0
   #image: string | undefined
@@ -91,11 +103,16 @@ export class Sandboxes implements AsyncDisposable {
    * Starts a container, in a sandbox if one is ready.
    *
    * @param start given no sandbox it is to start without; called once more without one that has gone
+   * @param options.spoils what runs in it may be able to change what does not go with it
    */
-  async into<T extends { id: string }>(start: (sandbox: Sandbox | undefined) => Promise<T>): Promise<T> {
+  async into<T extends { id: string }>(
+    start: (sandbox: Sandbox | undefined) => Promise<T>,
+    { spoils }: { spoils: boolean },
+  ): Promise<T> {
     const sandbox = this.#pool.take()
     // Nothing stands back behind it: with none ready, the next ones are what takes less long to wait for.
     if (sandbox === undefined) return start(undefined)
+    if (spoils) sandbox.spoilt = true
     return this.#pool.during(async () => {
       try {
         const started = await start(sandbox)
@@ -114,7 +131,19 @@ export class Sandboxes implements AsyncDisposable {
   left(container: string): void {
     const sandbox = this.#used.get(container)
     this.#used.delete(container)
-    if (sandbox !== undefined) void this.#drop(sandbox)
+    if (sandbox === undefined) return
+    const leaving = this.#putBack(sandbox).finally(() => this.#leaving.delete(leaving))
+    this.#leaving.add(leaving)
+  }
+
+  /** It is the next one's if it is as good as new: who comes next must find nothing of who was there, nor get what is theirs. */
+  async #putBack(id: string): Promise<void> {
+    const made = this.#made.get(id)
+    const tables = made && !made.spoilt ? await socketTables(made) : undefined
+    const isClean = tables !== undefined && !hasConnections(tables)
+    // It may have ended meanwhile.
+    if (made && isClean && this.#made.has(id) && this.#pool.put(made)) return
+    await this.#drop(id)
   }
 
   /** A sandbox has ended. @returns the container that was in it, which nobody can reach any more */
@@ -154,6 +183,7 @@ export class Sandboxes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timers.forEach(clearInterval)
     await this.#pool[Symbol.asyncDispose]()
+    await Promise.all(this.#leaving)
     await Promise.all(this.#drops.values())
   }
 
@@ -164,7 +194,7 @@ export class Sandboxes implements AsyncDisposable {
     this.#pool.tend()
   }
 
-  async #make(): Promise<Sandbox> {
+  async #make(): Promise<Made> {
     const name = `dormice-${this.#host}.sandbox.${randomUUID()}`
     this.#making.add(name)
     try {
@@ -174,7 +204,7 @@ export class Sandboxes implements AsyncDisposable {
     }
   }
 
-  async #makeNamed(name: string): Promise<Sandbox> {
+  async #makeNamed(name: string): Promise<Made> {
     await ensureNetwork(this.#docker, networkName)
     // `docker image prune -a` takes it while none is there.
     this.#image ??= await ensureSandboxImage(this.#docker)
@@ -187,12 +217,14 @@ export class Sandboxes implements AsyncDisposable {
         throw error
       },
     )
-    this.#made.add(id)
+    const made: Made = { id, address: '', pid: 0, spoilt: false }
+    this.#made.set(id, made)
     try {
       await containers.run(this.#docker, id)
-      const address = containers.addressOf(await containers.inspect(this.#docker, id))
+      const found = await containers.inspect(this.#docker, id)
+      const address = containers.addressOf(found)
       if (address === undefined) throw new Error('a sandbox ended as soon as it was made')
-      return { id, address }
+      return Object.assign(made, { address, pid: found.State.Pid })
     } catch (error) {
       void this.#drop(id)
       throw error
