@@ -5,7 +5,7 @@ import type { State } from './standing.ts'
 export type Upstream = {
   host: string
   port: number
-  /** Aborts when nobody uses it any more, before the instance is stopped: connections that are kept have no use. */
+  /** Aborts when nobody is sent there any more, for the instance is to be stopped or was frozen: kept connections have no use. */
   over?: AbortSignal
 }
 

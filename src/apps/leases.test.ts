@@ -87,3 +87,11 @@ test('connections have no use once nobody is left and nobody comes, and do when 
   assert.equal(over?.aborted, true)
   assert.equal(await drained, 'drained')
 })
+
+test('neither do they when a drain finds nobody', async () => {
+  const leases = new Leases(upstream, undefined, () => {})
+  const lease = leases.take()
+  lease.release()
+  assert.equal(await leases.drain(patient), 'drained')
+  assert.equal(lease.upstream.over?.aborted, true)
+})

@@ -96,7 +96,7 @@ export class Leases {
    */
   drain({ cancellable, timeout }: { cancellable: boolean; timeout: number }): Promise<Outcome> {
     if (this.#out === 0) {
-      this.#over.abort()
+      this.close()
       return Promise.resolve('drained')
     }
     const { promise, resolve } = Promise.withResolvers<Outcome>()
@@ -106,12 +106,17 @@ export class Leases {
       settle: outcome => {
         clearTimeout(timer)
         this.#drain = undefined
-        if (outcome === 'drained') this.#over.abort()
+        if (outcome === 'drained') this.close()
         resolve(outcome)
       },
     }
     this.#revokeUpgraded()
     return promise
+  }
+
+  /** None is out, and none will be given any more: connections that are kept have no use. */
+  close(): void {
+    this.#over.abort()
   }
 
   /** The instance has ended by itself: who waits for a connection to it, or for an answer of it, need not go on. */

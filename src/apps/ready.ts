@@ -5,7 +5,7 @@ import type { Upstream } from './lease.ts'
 /** Between two looks, ms: the longer it takes, the less another pause adds to it. */
 const shortestPause = 2
 const longestPause = 25
-/** How much of the time that it took so far a pause is at most. */
+/** Which part of the time that it took so far a pause is, between those two. */
 const share = 1 / 16
 const probeTimeout = 5_000
 

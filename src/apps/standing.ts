@@ -98,7 +98,8 @@ export class Standing {
   thawed(wakeInfo: WakeInfo | undefined): void {
     const live = this.#live
     if (live === undefined) return
-    const { leases: _, ...running } = live
+    const { leases, ...running } = live
+    leases.close()
     this.#begin(running, live.since, wakeInfo)
   }
 

@@ -93,7 +93,9 @@ test('connections to an instance that is to be stopped are closed by this side, 
   const { upstream, sockets } = await answering(t)
   const stopped = { ...upstream, over: over.signal }
   await Promise.all([ask(pools.take(stopped)), ask(pools.take(stopped))])
-  const ended = sockets.map(socket => once(socket, 'end'))
+  assert.equal(getEventListeners(over.signal, 'abort').length, 1)
+  // By itself it would do so later.
+  const ended = sockets.map(socket => once(socket, 'end', { signal: AbortSignal.timeout(1_000) }))
   over.abort()
   await Promise.all(ended)
   await forgotten(pools)

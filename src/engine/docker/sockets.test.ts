@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { countOutbound, hasConnections, socketTables } from './sockets.ts'
+import { countOutbound, hasRemains, socketTables } from './sockets.ts'
 
 const head =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
@@ -54,12 +54,13 @@ test('connections to elsewhere count, by IPv4 and by IPv6', () => {
   assert.equal(countOutbound(tables), 4)
 })
 
-test('whoever only listens has no connections; one that is over counts as long as the kernel remembers it', () => {
+test('of processes that have ended nothing is left but what the engine’s resolver listens on', () => {
   const resolver = table('0B00007F:9A47 00000000:0000 0A')
-  assert.equal(hasConnections([resolver, head]), false)
+  assert.equal(hasRemains([resolver, head]), false)
   for (const state of ['01', '02', '04', '05', '06', '08']) {
-    assert.equal(hasConnections([resolver, table(`${any6}:1F90 ${mapped(gateway)}:C350 ${state}`)]), true)
+    assert.equal(hasRemains([resolver, table(`${any6}:1F90 ${mapped(gateway)}:C350 ${state}`)]), true)
   }
+  assert.equal(hasRemains([resolver, table(`${any6}:1F90 ${any6}:0000 0A`)]), true)
 })
 
 const id = 'ff530f0658df508349f04cf4458cf2b9c59900a73e020431e9528bc938e92db0'

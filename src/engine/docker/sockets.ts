@@ -24,12 +24,13 @@ export function countOutbound(tables: readonly string[]): number {
 }
 
 /**
- * Whether connections are left, or parts of some: the kernel remembers those that were closed from within for a minute.
+ * Whether sockets are left of processes that have ended: the kernel remembers connections that were closed from within for
+ * a minute. Only the engine's own resolver listens then, within.
  *
  * @param tables as of {@link countOutbound}
  */
-export function hasConnections(tables: readonly string[]): boolean {
-  return tables.flatMap(parse).some(({ state }) => state !== listening)
+export function hasRemains(tables: readonly string[]): boolean {
+  return tables.flatMap(parse).some(({ state, local }) => state !== listening || !isLoopback(local))
 }
 
 function parse(table: string): Socket[] {

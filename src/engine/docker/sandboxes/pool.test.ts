@@ -124,9 +124,11 @@ test('where many start one after the other, all that are missing are made beside
   await maker.settle()
   assert.equal(maker.made, 0)
   maker.now += 1
-  t.mock.timers.tick(1)
-  await maker.settle()
-  assert.equal(maker.made, 3)
+  while (maker.under === 0) {
+    t.mock.timers.tick(1)
+    await setImmediate()
+  }
+  while (maker.made < 3) await maker.settle()
   ended.resolve()
   await running
 })

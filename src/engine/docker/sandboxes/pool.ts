@@ -26,7 +26,7 @@ const pause = 5_000
 
 /**
  * What takes long to make and lies ready, each for one at a time: as many as were expected to be taken lately, within bounds.
- * None is made while somebody waits for what {@link during} runs, unless that never ends.
+ * None is made while somebody waits for what {@link during} runs, unless that goes on for long.
  */
 export class Pool<T> implements AsyncDisposable {
   readonly #options: PoolOptions<T>
@@ -34,6 +34,8 @@ export class Pool<T> implements AsyncDisposable {
   readonly #demand = new Demand({ slot: 10_000, slots: 30 })
   readonly #closing = new AbortController()
   #filling: Promise<void> | undefined
+  /** How many are just being made. */
+  #making = 0
   #running = 0
   /** When what {@link during} ran began to be without a calm, and when the last of it ended. */
   #began = Number.NEGATIVE_INFINITY
@@ -77,7 +79,8 @@ export class Pool<T> implements AsyncDisposable {
 
   /** Has back one that is as good as new. @returns false where enough lie ready, or none is wanted any more */
   put(it: T): boolean {
-    const wanted = this.#open && !this.#closing.signal.aborted && this.#ready.length < this.#target
+    const coming = this.#ready.length + this.#making
+    const wanted = this.#open && !this.#closing.signal.aborted && coming < this.#target
     if (wanted) this.#ready.push(it)
     return wanted
   }
@@ -136,7 +139,16 @@ export class Pool<T> implements AsyncDisposable {
       if (this.#closing.signal.aborted) return
       const spare = this.#ready.length > this.#target ? this.#ready.shift() : undefined
       if (spare !== undefined) await this.#options.discard(spare)
-      else this.#ready.push(await this.#options.make())
+      else this.#ready.push(await this.#make())
+    }
+  }
+
+  async #make(): Promise<T> {
+    this.#making = 1
+    try {
+      return await this.#options.make()
+    } finally {
+      this.#making = 0
     }
   }
 

@@ -69,7 +69,7 @@ class FakeDocker {
   }
 }
 
-function begin(t: TestContext, { max = 1 } = {}) {
+function begin(t: TestContext, { max = 1, traces = async () => true } = {}) {
   const docker = new FakeDocker()
   const failures: string[] = []
   const missed: number[] = []
@@ -78,6 +78,7 @@ function begin(t: TestContext, { max = 1 } = {}) {
     max,
     failed: what => void failures.push(what),
     missed: count => void missed.push(count),
+    hasTraces: traces,
   })
   t.after(() => sandboxes[Symbol.asyncDispose]())
   return { docker, failures, missed, sandboxes, ids: () => [...docker.containers.keys()] }
@@ -253,4 +254,57 @@ test('one that ended while it lay ready, or with an instance in it, is removed',
   // It is gone already when its instance leaves.
   found.docker.getContainer = id => assert.fail(id)
   found.sandboxes.left('app')
+})
+
+/** Sandboxes of which the only one is used, and none can be made, so that one is missing. */
+async function used(t: TestContext, traces: () => Promise<boolean>) {
+  const begun = begin(t, { traces })
+  await begun.sandboxes.begin()
+  await until(() => begun.sandboxes.counts.ready === 1)
+  begun.docker.before = new Promise(() => undefined)
+  await begun.sandboxes.into(async () => ({ id: 'app' }), app)
+  return begun
+}
+
+test('one in which an instance left nothing is the next one’s', async t => {
+  const { sandboxes, ids } = await used(t, async () => false)
+  sandboxes.left('app')
+  await until(() => sandboxes.counts.ready === 1)
+  await sandboxes.into(async sandbox => ({ id: `next in ${sandbox?.id}` }), app)
+  assert.deepEqual(ids(), ['c1'])
+  assert.equal(sandboxes.died('c1'), 'next in c1')
+})
+
+test('one that ended while it was looked at for traces is nobody’s', async t => {
+  const looked = Promise.withResolvers<boolean>()
+  const { sandboxes, ids } = await used(t, () => looked.promise)
+  sandboxes.left('app')
+  assert.equal(sandboxes.died('c1'), undefined)
+  looked.resolve(false)
+  await until(() => ids().length === 0)
+  assert.equal(sandboxes.counts.ready, 0)
+})
+
+test('one whose instance somebody else has removed is not, for visitors may still be sent there', async t => {
+  const { sandboxes, ids } = await used(t, async () => false)
+  await sandboxes.check()
+  await until(() => ids().length === 0)
+  assert.equal(sandboxes.counts.ready, 0)
+})
+
+test('one that was made an hour ago is not either', async t => {
+  const { sandboxes, ids } = await used(t, async () => false)
+  const now = performance.now()
+  t.mock.method(performance, 'now', () => now + 61 * 60_000)
+  sandboxes.left('app')
+  await until(() => ids().length === 0)
+})
+
+test('the end waits for one that is looked at for traces', async t => {
+  const looked = Promise.withResolvers<boolean>()
+  const { sandboxes, ids } = await used(t, () => looked.promise)
+  sandboxes.left('app')
+  const ended = sandboxes[Symbol.asyncDispose]().then(() => ids())
+  looked.resolve(false)
+  assert.deepEqual(await ended, [])
 })

@@ -6,13 +6,15 @@ import * as containers from '../containers.ts'
 import { ownedBy, readLabels } from '../labels.ts'
 import { ensureNetwork, networkName } from '../network.ts'
 import type { Seccomp } from '../seccomp.ts'
-import { hasConnections, socketTables } from '../sockets.ts'
 import { type Sandbox, sandboxOf, sandboxOptions } from '../spec.ts'
 import { ensureSandboxImage } from './image.ts'
 import { Pool, type PoolSize } from './pool.ts'
+import { hasTraces } from './traces.ts'
 
 /** How often the pool is brought to its size, ms. */
 const tendInterval = 10_000
+/** How long one is used again, ms: the engine gave it the machine's resolvers of when it was made. */
+const lifetime = 60 * 60_000
 /** How often it is looked what became of them, ms. */
 const checkInterval = 60_000
 
@@ -21,6 +23,8 @@ export type SandboxesOptions = PoolSize & {
   failed: (what: string, error: string) => void
   /** So many containers were started without one of late, for none was ready. */
   missed: (count: number) => void
+  /** See {@link hasTraces}. */
+  hasTraces?: typeof hasTraces
 }
 
 /** One that was made. */
@@ -29,12 +33,14 @@ type Made = Sandbox & {
   pid: number
   /** Something ran in it that may have changed what does not go with it, e.g. `/etc/resolv.conf`. */
   spoilt: boolean
+  /** Of `performance.now()`. */
+  since: number
 }
 
 /**
  * Network namespaces that lie ready, each held by a container that does nothing: setting one up takes the engine
- * longer than all else of a start. An instance joins one, which is the next one's when the instance has left no trace in
- * it, and goes with it otherwise.
+ * longer than all else of a start. An instance joins one, which is the next one's if the instance has left no traces in it,
+ * and goes with it otherwise.
  */
 export class Sandboxes implements AsyncDisposable {
   readonly #docker: Docker
@@ -136,14 +142,16 @@ export class Sandboxes implements AsyncDisposable {
     this.#leaving.add(leaving)
   }
 
-  /** It is the next one's if it is as good as new: who comes next must find nothing of who was there, nor get what is theirs. */
+  /** It is the next one's if that one can find out nothing of who was there, and gets nothing that is meant for them. */
   async #putBack(id: string): Promise<void> {
     const made = this.#made.get(id)
-    const tables = made && !made.spoilt ? await socketTables(made) : undefined
-    const isClean = tables !== undefined && !hasConnections(tables)
-    // It may have ended meanwhile.
-    if (made && isClean && this.#made.has(id) && this.#pool.put(made)) return
+    if (made && (await this.#isAsGoodAsNew(made)) && this.#made.has(id) && this.#pool.put(made)) return
     await this.#drop(id)
+  }
+
+  async #isAsGoodAsNew(made: Made): Promise<boolean> {
+    if (made.spoilt || performance.now() - made.since > lifetime) return false
+    return !(await (this.#options.hasTraces ?? hasTraces)(made))
   }
 
   /** A sandbox has ended. @returns the container that was in it, which nobody can reach any more */
@@ -171,12 +179,18 @@ export class Sandboxes implements AsyncDisposable {
       const gone = new Set(ready.filter(({ id }) => !running.has(id)))
       this.#pool.drop(one => gone.has(one))
       for (const { id } of gone) this.#made.delete(id)
-      // Somebody has removed the container.
-      for (const container of used) if (!all.has(container)) this.left(container)
+      for (const container of used) if (!all.has(container)) this.#lost(container)
       for (const id of this.#strays(found)) void this.#drop(id)
     } catch (error) {
       this.#options.failed('sandboxes_not_looked_at', messageOf(error))
     }
+  }
+
+  /** Somebody else has removed a container. It may still be taken for one that runs, and nobody may be at its address then. */
+  #lost(container: string): void {
+    const sandbox = this.#used.get(container)
+    this.#used.delete(container)
+    if (sandbox !== undefined) void this.#drop(sandbox)
   }
 
   /** Removes those that are ready, and those that instances have just left; what instances are in stays. */
@@ -217,7 +231,7 @@ export class Sandboxes implements AsyncDisposable {
         throw error
       },
     )
-    const made: Made = { id, address: '', pid: 0, spoilt: false }
+    const made: Made = { id, address: '', pid: 0, spoilt: false, since: performance.now() }
     this.#made.set(id, made)
     try {
       await containers.run(this.#docker, id)
