@@ -5,11 +5,17 @@ const docker = new Docker()
 /** Removes everything that a host left on the engine, by label: containers, images, volumes. */
 export async function removeAllOf(host: string): Promise<void> {
   const label = [`dormice.host=${host}`]
-  const containers = await docker.listContainers({ all: true, filters: { label } })
-  for (const { Id } of containers) await removeContainer(Id)
+  await removeContainers(label)
   await removeImages(`dormice.host=${host}`)
   const { Volumes } = await docker.listVolumes({ filters: { label } })
   for (const { Name } of Volumes ?? []) await docker.getVolume(Name).remove()
+  // What a host that was killed was just having made comes late.
+  await removeContainers(label)
+}
+
+async function removeContainers(label: string[]): Promise<void> {
+  const containers = await docker.listContainers({ all: true, filters: { label } })
+  for (const { Id } of containers) await removeContainer(Id)
 }
 
 /** Removes a container; one that a host which was killed was just having removed is waited for. */
