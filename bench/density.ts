@@ -129,7 +129,7 @@ function why(outcomes: readonly { app: number }[], busy: readonly number[]): str
   const most = summarise('', '%', busy).p95 ?? 0
   return [
     `${first} of ${outcomes.length} visitors were the first of their app, which slept. The processors were busy to ${Math.round(most * 100)} % in the busiest`,
-    'twentieth of the looks: a start costs some 0.45 s of CPU time and another app’s sleep 0.15, and then they wait for each other.',
+    'twentieth of the looks: there starts, and the sleeps of others that make room for them, wait for each other.',
   ]
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
@@ -12,11 +14,17 @@ const docker = new Docker()
 const host = randomBytes(6).toString('hex')
 const confined = { spoils: false }
 const quiet = 'process.exit()'
-/** Leaves a connection that was closed from within, which the kernel remembers for a minute. */
-const talking = `
+/** Opens a connection itself. */
+const asking = `
   const server = require('node:net').createServer(socket => socket.end()).listen(8080, () => {
     require('node:net').connect(8080, '127.0.0.1').resume().on('close', () => server.close())
   })`
+/** Is asked, and closes the connection first, which the kernel remembers for a minute. */
+const answering = `
+  const server = require('node:net').createServer(socket => {
+    socket.resume().end()
+    server.close()
+  }).listen(8080)`
 
 /** Fails if it can change what does not go with it. */
 const meddling = `
@@ -30,7 +38,7 @@ const meddling = `
   }`
 
 /** Runs a program in a sandbox until it ends well, and removes it. @returns the sandbox */
-async function runs(sandboxes: Sandboxes, program: string, options = confined): Promise<Sandbox | undefined> {
+async function runs(sandboxes: Sandboxes, program: string, options = confined): Promise<Sandbox> {
   const { id, sandbox } = await sandboxes.into(async sandbox => {
     assert.ok(sandbox !== undefined, 'none was ready')
     const container = await docker.createContainer(
@@ -51,11 +59,25 @@ async function runs(sandboxes: Sandboxes, program: string, options = confined): 
     await container.start()
     return { id: container.id, sandbox }
   }, options)
+  if (program === answering) await isAsked(sandbox.address)
   const container = docker.getContainer(id)
   assert.equal((await container.wait()).StatusCode, 0)
   await container.remove()
   sandboxes.left(id)
   return sandbox
+}
+
+/** Resolves once somebody there has accepted a connection and closed it. */
+async function isAsked(host: string): Promise<void> {
+  for (;;) {
+    const socket = connect({ host, port: 8080 }).resume()
+    const accepted = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    if (accepted) return void (await once(socket, 'close'))
+    await sleep(20)
+  }
 }
 
 /** Resolves once so many lie ready. */
@@ -97,23 +119,28 @@ describe('the sandbox of an instance that has left', () => {
   test('is the next one’s when nothing was left in it', async () => {
     const used = await runs(sandboxes, quiet)
     await untilReady(sandboxes, 1)
-    assert.equal((await runs(sandboxes, quiet))?.id, used?.id)
+    assert.equal((await runs(sandboxes, quiet)).id, used.id)
     goesOn()
   })
 
   test('is as it was, whatever a confined app tries', async () => {
     const used = await runs(sandboxes, meddling)
     await untilReady(sandboxes, 1)
-    assert.equal((await runs(sandboxes, quiet))?.id, used?.id)
+    assert.equal((await runs(sandboxes, quiet)).id, used.id)
     goesOn()
   })
 
-  test('goes with it while the kernel remembers a connection that it had', async () => {
-    const used = await runs(sandboxes, talking)
-    goesOn()
-    await untilReady(sandboxes, 2)
-    assert.equal(await exists(used), false)
-  })
+  for (const [what, program] of [
+    ['while the kernel remembers a connection that it had', answering],
+    ['when it opened a connection itself', asking],
+  ] as const) {
+    test(`goes with it ${what}`, async () => {
+      const used = await runs(sandboxes, program)
+      goesOn()
+      await untilReady(sandboxes, 2)
+      assert.equal(await exists(used), false)
+    })
+  }
 
   test('goes with it when it may have changed what is not its own', async () => {
     const used = await runs(sandboxes, quiet, { spoils: true })
@@ -123,7 +150,7 @@ describe('the sandbox of an instance that has left', () => {
   })
 })
 
-async function exists(sandbox: Sandbox | undefined): Promise<boolean> {
+async function exists({ id }: Sandbox): Promise<boolean> {
   const all = await docker.listContainers({ all: true, filters: { label: [`dormice.host=${host}`] } })
-  return all.some(({ Id }) => Id === sandbox?.id)
+  return all.some(({ Id }) => Id === id)
 }

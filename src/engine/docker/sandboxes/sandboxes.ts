@@ -135,8 +135,7 @@ export class Sandboxes implements AsyncDisposable {
 
   /** A container is gone, and what it was in is not needed any more. */
   left(container: string): void {
-    const sandbox = this.#used.get(container)
-    this.#used.delete(container)
+    const sandbox = this.#vacate(container)
     if (sandbox === undefined) return
     const leaving = this.#putBack(sandbox).finally(() => this.#leaving.delete(leaving))
     this.#leaving.add(leaving)
@@ -188,9 +187,15 @@ export class Sandboxes implements AsyncDisposable {
 
   /** Somebody else has removed a container. It may still be taken for one that runs, and nobody may be at its address then. */
   #lost(container: string): void {
+    const sandbox = this.#vacate(container)
+    if (sandbox !== undefined) void this.#drop(sandbox)
+  }
+
+  /** @returns what the container was in */
+  #vacate(container: string): string | undefined {
     const sandbox = this.#used.get(container)
     this.#used.delete(container)
-    if (sandbox !== undefined) void this.#drop(sandbox)
+    return sandbox
   }
 
   /** Removes those that are ready, and those that instances have just left; what instances are in stays. */
