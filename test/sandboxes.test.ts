@@ -141,3 +141,21 @@ test('without sandboxes apps wake all the same', async () => {
   assert.equal(await sandboxOf(host), undefined)
   assert.deepEqual(await host.sandboxes(), [])
 })
+
+test('where many come and go, sandboxes that apps have left are used again', async () => {
+  await using host = await TestHost.start({ DORMICE_SLEEP_AFTER: '1h', DORMICE_SANDBOXES: '6' })
+  await host.deployText('box', 'main.mjs', app)
+  await host.sleep('box')
+  const apps = ['box-1', 'box-2', 'box-3', 'box-4', 'box-5', 'box-6']
+  for (const name of apps) await host.api('POST', '/v1/apps/box/fork', { name })
+  // So many at once that fewer lie ready: those that are missing are made one after the other.
+  await Promise.all(apps.map(name => host.visit(name)))
+  const used = (await host.containers())
+    .map(({ HostConfig }) => HostConfig.NetworkMode)
+    .filter(mode => mode.startsWith('container:'))
+    .map(mode => mode.slice('container:'.length))
+  assert.ok(used.length > 0)
+  await Promise.all(apps.map(name => host.sleep(name)))
+  const ready = await untilThereAre(host, 6)
+  assert.ok(used.some(sandbox => ready.includes(sandbox)))
+})
