@@ -2,8 +2,11 @@ import type { Log } from '../log.ts'
 import { messageOf } from '../problem.ts'
 import type { App } from '../store/records.ts'
 
-/** What an instance costs besides what its processes use: its shim and its sandbox's, bytes. */
-export const overhead = 4 * 1024 * 1024
+/**
+ * What an instance costs besides what its processes use: its sandbox, its shim and its sandbox's, bytes. They were seen to
+ * take 4.2 MB together for one that is awake and 4.6 for one that is frozen (`npm run bench -- density`).
+ */
+export const overhead = 4.5 * 1024 * 1024
 
 /** Share of what was known before that a run with a lower peak leaves standing. */
 const fading = 0.8
