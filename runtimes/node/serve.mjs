@@ -1,6 +1,9 @@
 // Serves a `fetch(request) → response` function over HTTP/1.1. Written for this place instead of taking an adapter:
 // it runs in every awake function, and each module loaded is time and memory of every wake.
-import { createServer } from 'node:http'
+
+// Not imported: that would fill in all that the module exports by name, and for `WebSocket` load what `fetch` is made of,
+// which takes as long as everything else here. It is loaded while the first request is on its way.
+const { createServer } = process.getBuiltinModule('node:http')
 
 // Longer than the edge keeps an idle connection: it must be the edge that closes it, or a request meets a reset.
 const KEEP_ALIVE_MS = 120_000
@@ -27,7 +30,10 @@ export async function serve(handler) {
     server.once('error', error => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)))
     server.listen(port, '0.0.0.0', () => resolve(true))
   })
-  if (listening) closeOnTerm(server)
+  if (!listening) return
+  closeOnTerm(server)
+  // Its first use loads it, and every answer uses it.
+  void globalThis.Response
 }
 
 async function answer(handler, incoming, outgoing) {
