@@ -1,24 +1,28 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Docker from 'dockerode'
 import { prepare } from '../src/setup/up.ts'
 import { TestHost } from '../test/support/host.ts'
 import type { Bench } from './bench.ts'
 import { fitRows, roomFor } from './fit-rows.ts'
 import { makeForks } from './forks.ts'
 import { megabytes } from './meter.ts'
-import { absent, known, summarise } from './report.ts'
+import { absent, known, type Row, summarise } from './report.ts'
 import { atOnce, Room } from './room.ts'
-import { rowOf } from './rounds.ts'
+import { measureRounds, rowOf } from './rounds.ts'
 import { SwapFile } from './swap.ts'
 import { answerRows, failures, peakOf, takenRows, timeRows, visitors } from './visit-rows.ts'
 import { visit } from './visitors.ts'
+import { WakeCases } from './wake-cases.ts'
 
 const MiB = 1024 * 1024
 /** What all together may take, bytes. */
 const limit = 1024 * MiB
 /** The share of its budget that a host has for sandboxes that lie ready, unless it is told otherwise. */
 const readyShare = 1 / 20
+/** What the host's process grows by under load, beyond what it takes when all its apps are frozen: seen up to 26 MB. */
+const growth = 32 * MiB
 /** Frozen apps that are asked at the end whether they go on. */
 const asked = 20
 /** Failures that the notes tell of one by one. */
@@ -29,6 +33,9 @@ const sizes = {
   full: { apps: 1_000, tried: 400, swap: 4096, warmUp: 60_000, load: { ...load, duration: 660_000 } },
   quick: { apps: 24, tried: 8, swap: 512, warmUp: 0, load: { ...load, duration: 10_000 } },
 }
+
+/** What a visitor of a sleeping app would wait for without Dormice, while nothing else goes on: that is what p95 is held against. */
+const dockerStart = 'docker start, published port, no load'
 
 /** A host whose apps neither sleep nor freeze unless it is told so, and none for want of memory. */
 const roomy = {
@@ -72,10 +79,12 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
   }
   say('putting all to sleep')
   await room.empty()
+  say('starting hello without Dormice')
+  const started = await startRows(host, quick ? 3 : 15, { signal, say })
   await host.kill('SIGTERM')
 
   const own = Math.max(awake.with.host, frozen?.with.host ?? 0)
-  const budget = Math.floor((limit - own) / (1 + readyShare) / MiB)
+  const budget = Math.floor((limit - own - growth) / (1 + readyShare) / MiB)
   const asItIs = { DORMICE_SANDBOXES: '', DORMICE_SLEEP_AFTER: '', DORMICE_FREEZE_AFTER: '' }
   const booting = performance.now()
   await host.boot({ ...asItIs, DORMICE_MEMORY: `${budget}m` })
@@ -84,6 +93,8 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
   const failed = failures(outcomes)
   const answers = answerRows(outcomes.filter(({ at }) => at >= size.warmUp))
   const peak = peakOf(taken, 'total')
+  const p95 = rowOf(answers, visitors, 'ms')?.p95 ?? undefined
+  const bare = rowOf(started, dockerStart, 'ms')?.p50 ?? undefined
   return {
     rows: [
       ...fitRows('awake', awake, limit),
@@ -91,6 +102,7 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
       summarise('  frozen → first byte', 'ms', thaws),
       summarise('  swap used by all', 'MB', frozen ? [megabytes(swapped)] : []),
       summarise(`start of a host with ${apps.length} apps`, 'ms', [booted]),
+      ...started,
       ...answers,
       ...(quick ? [] : timeRows(outcomes, 120_000)),
       ...takenRows(taken, busy),
@@ -99,7 +111,8 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
       awake: roomFor(awake, limit),
       frozen: frozen && roomFor(frozen, limit),
       deployed: apps.length,
-      p95_ms: rowOf(answers, visitors, 'ms')?.p95 ?? undefined,
+      p95_ms: p95,
+      p95_vs_docker_start_p50: p95 && bare && Number((p95 / bare).toPrecision(4)),
       failed: failed.length,
       host_rss_mb: Number(megabytes(peakOf(taken, 'resident')).toPrecision(4)),
     }),
@@ -112,6 +125,21 @@ export const benchDensity: Bench = async ({ quick, signal, say }) => {
       ...about({ quick, apps: apps.length, tried: awake.apps.length, budget }),
     ],
   }
+}
+
+/** What a start costs on this machine, by Dormice and by the engine alone, one after the other while nothing else goes on. */
+async function startRows(
+  host: TestHost,
+  rounds: number,
+  { signal, say }: { signal: AbortSignal; say(line: string): void },
+): Promise<Row[]> {
+  await host.visit('hello')
+  await using cases = await WakeCases.of(new Docker(), host, 'hello')
+  const both = [cases.dockerStart(dockerStart), cases.asleep('asleep → first byte, no load')]
+  const deadline = Number.POSITIVE_INFINITY
+  const { rows } = await measureRounds(both, { rounds, warmUps: 1, deadline, signal, say })
+  await host.sleep('hello')
+  return rows
 }
 
 function noSwap(swap: SwapFile | { absent: string }): string {
