@@ -80,3 +80,22 @@ test('an app of which the kernel has killed a process is told so, and needs all 
   assert.equal(stage.host.store.overruns.of('a')[0]?.kind, 'killed')
   assert.equal(stage.app('a').resources.memory.peak, 100 * MiB)
 })
+
+test('who is frozen is looked at once in a while, who is awake each time', async t => {
+  const stage = new Stage(t, names)
+  const { engine, apps, keeper } = stage.host
+  await stage.read('a')
+  await stage.read('b')
+  const [a, b] = ['a', 'b'].map(name => stage.app(name).container ?? '')
+  const asked: string[] = []
+  Object.assign(engine, {
+    memory: async (ids: readonly string[]) => {
+      asked.push(...ids)
+      return new Map(ids.map(id => [id, 10 * MiB]))
+    },
+  })
+  await stage.app('b').freeze('manual')
+  await lookTimes(new MemoryWatch({ engine, keeper, log: silent }, apps), 30)
+  assert.equal(asked.filter(id => id === a).length, 30)
+  assert.equal(asked.filter(id => id === b).length, 2)
+})

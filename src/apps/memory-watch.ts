@@ -4,6 +4,9 @@ import { AtLimit } from './at-limit.ts'
 import type { Context } from './context.ts'
 import type { Instance } from './instance.ts'
 
+/** Of so many looks one is at frozen apps too: what they have was told when they were frozen, and does not grow. */
+const allEvery = 15
+
 type Up = { instance: Instance; container: string }
 
 /** Looks at how much memory all instances have, in one pass, and has them charged for it. */
@@ -12,6 +15,7 @@ export class MemoryWatch {
   readonly #apps: Apps
   readonly #atLimit = new AtLimit()
   #looking: Promise<void> | undefined
+  #looks = 0
 
   constructor(context: Pick<Context, 'engine' | 'keeper' | 'log'>, apps: Apps) {
     this.#context = context
@@ -34,8 +38,10 @@ export class MemoryWatch {
       const { container } = instance
       return container === undefined ? [] : [{ instance, container }]
     })
-    const found = await engine.memory(up.map(({ container }) => container))
-    for (const { instance, container } of up) {
+    const all = this.#looks++ % allEvery === 0
+    const looked = up.filter(({ instance }) => all || instance.state !== 'frozen')
+    const found = await engine.memory(looked.map(({ container }) => container))
+    for (const { instance, container } of looked) {
       const bytes = found.get(container)
       // It may be another one by now.
       if (bytes === undefined || instance.container !== container) continue
