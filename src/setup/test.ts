@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../paths.ts'
 import { messageOf, Problem } from '../problem.ts'
+import { hostEnvironment } from './host-process.mjs'
 import { prepare } from './up.ts'
 
 /** One hung test must not hang the run, and its name should be in the report. */
@@ -64,7 +65,12 @@ export function runnerArguments({ files, flags }: TestRequest): string[] {
 /** Resolves with the runner's exit code. */
 function runTests(request: TestRequest): Promise<number> {
   return new Promise((resolve, reject) => {
-    const runner = spawn(process.execPath, runnerArguments(request), { cwd: packageRoot, stdio: 'inherit' })
+    const runner = spawn(process.execPath, runnerArguments(request), {
+      cwd: packageRoot,
+      stdio: 'inherit',
+      // Each file of tests is a process, and most of them load the same modules: a third of the CPU time of the quick ones.
+      env: { NODE_COMPILE_CACHE: hostEnvironment.NODE_COMPILE_CACHE, ...process.env },
+    })
     const timer = setTimeout(() => {
       console.error(`The tests were not done after ${RUN_LIMIT_MS / 60_000} minutes and are stopped.`)
       runner.kill('SIGTERM')
