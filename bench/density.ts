@@ -21,7 +21,7 @@ const MiB = 1024 * 1024
 const limit = 1024 * MiB
 /** The share of its budget that a host has for sandboxes that lie ready, unless it is told otherwise. */
 const readyShare = 1 / 20
-/** What the host's process grows by under load, beyond what it takes when all its apps are frozen: seen up to 26 MB. */
+/** What the host's process grows by under load, beyond what it takes when all its apps are frozen: seen up to 10 MB. */
 const growth = 12 * MiB
 /** Frozen apps that are asked at the end whether they go on. */
 const asked = 20
