@@ -143,8 +143,10 @@ export class Freezing {
 
   /** It is frozen as before; returns what to tell those who waited for it. */
   #notThawed(asked: number | undefined, problem: unknown): unknown {
-    const { context, standing } = this.#parts
+    const { context, standing, footprint } = this.#parts
     standing.become('frozen')
+    // It was charged for going on.
+    if (footprint.now !== undefined) context.keeper.recharge(standing.name, footprint.kept(footprint.now))
     const code = problem instanceof Problem ? problem.code : 'thaw_failed'
     if (asked !== undefined)
       context.wakes.note(standing.name, { kind: 'frozen', ms: performance.now() - asked }, code)

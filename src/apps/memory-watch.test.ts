@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { EngineUnavailable } from '../engine/engine.ts'
 import { silent } from '../log.ts'
 import { Stage } from './fake-stage.ts'
+import { overhead } from './footprint.ts'
 import { MemoryWatch } from './memory-watch.ts'
 
 const MiB = 1024 * 1024
@@ -81,7 +83,7 @@ test('an app of which the kernel has killed a process is told so, and needs all 
   assert.equal(stage.app('a').resources.memory.peak, 100 * MiB)
 })
 
-test('who is frozen is looked at once in a while, who is awake each time', async t => {
+test('who is frozen is looked at once, and then once in a while; who is awake each time', async t => {
   const stage = new Stage(t, names)
   const { engine, apps, keeper } = stage.host
   await stage.read('a')
@@ -94,8 +96,28 @@ test('who is frozen is looked at once in a while, who is awake each time', async
       return new Map(ids.map(id => [id, 10 * MiB]))
     },
   })
+  const memory = new MemoryWatch({ engine, keeper, log: silent }, apps)
+  await memory.look()
   await stage.app('b').freeze('manual')
-  await lookTimes(new MemoryWatch({ engine, keeper, log: silent }, apps), 30)
+  await memory.look()
+  assert.equal(keeper.used, overhead + 20 * MiB + overhead + 10 * MiB)
+  await lookTimes(memory, 28)
   assert.equal(asked.filter(id => id === a).length, 30)
-  assert.equal(asked.filter(id => id === b).length, 2)
+  // Awake, just frozen, and at the sixteenth look, which is at all.
+  assert.equal(asked.filter(id => id === b).length, 3)
+})
+
+test('who could not be let go on is charged for what it kept, as before', async t => {
+  const stage = new Stage(t, names)
+  const { engine, keeper } = stage.host
+  await stage.read('a')
+  const memory = watch(stage, 10 * MiB)
+  await memory.look()
+  await stage.app('a').freeze('manual')
+  await memory.look()
+  const before = keeper.used
+  Object.assign(engine, { thaw: () => Promise.reject(new EngineUnavailable('gone')) })
+  await assert.rejects(stage.read('a'))
+  assert.equal(stage.app('a').state, 'frozen')
+  assert.equal(keeper.used, before)
 })

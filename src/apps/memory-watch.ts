@@ -4,7 +4,7 @@ import { AtLimit } from './at-limit.ts'
 import type { Context } from './context.ts'
 import type { Instance } from './instance.ts'
 
-/** Of so many looks one is at frozen apps too: what they have was told when they were frozen, and does not grow. */
+/** Of so many looks one is at those too that were seen frozen before: what they have does not grow. */
 const allEvery = 15
 
 type Up = { instance: Instance; container: string }
@@ -16,6 +16,8 @@ export class MemoryWatch {
   readonly #atLimit = new AtLimit()
   #looking: Promise<void> | undefined
   #looks = 0
+  /** Containers that the last look at them saw frozen. */
+  readonly #frozen = new Set<string>()
 
   constructor(context: Pick<Context, 'engine' | 'keeper' | 'log'>, apps: Apps) {
     this.#context = context
@@ -39,7 +41,9 @@ export class MemoryWatch {
       return container === undefined ? [] : [{ instance, container }]
     })
     const all = this.#looks++ % allEvery === 0
-    const looked = up.filter(({ instance }) => all || instance.state !== 'frozen')
+    const isKnown = ({ instance, container }: Up) =>
+      instance.state === 'frozen' && this.#frozen.has(container)
+    const looked = all ? up : up.filter(one => !isKnown(one))
     const found = await engine.memory(looked.map(({ container }) => container))
     for (const { instance, container } of looked) {
       const bytes = found.get(container)
@@ -48,14 +52,18 @@ export class MemoryWatch {
       // On its way from one to the other, it is charged by who takes it there.
       if (instance.state !== 'awake' && instance.state !== 'frozen') continue
       keeper.recharge(instance.name, instance.resources.has(bytes))
+      if (instance.state === 'frozen') this.#frozen.add(container)
+      else this.#frozen.delete(container)
     }
     keeper.relieve()
+    const containers = new Set(up.map(({ container }) => container))
+    for (const container of this.#frozen) if (!containers.has(container)) this.#frozen.delete(container)
+    this.#atLimit.keep(containers)
     await this.#tellOfFullOnes(up, found)
   }
 
   /** Those that stay at their limits and want more, while the kernel takes from them what it can. */
   async #tellOfFullOnes(up: readonly Up[], found: ReadonlyMap<string, number>): Promise<void> {
-    this.#atLimit.keep(new Set(up.map(({ container }) => container)))
     for (const { instance, container } of up) {
       const bytes = found.get(container) ?? 0
       const { limit } = instance.resources
